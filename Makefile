@@ -1,0 +1,38 @@
+# Two commands on a fresh machine: `make report` and `make test`. Each sets up .venv first.
+PYTHON ?= python3
+BIN := .venv/bin
+SAMPLE ?= data/alerts/fileless_execution.jsonl
+
+.PHONY: report test check lab lock clean
+report: .venv/ready
+	$(BIN)/falco-casebook report $(SAMPLE) --out reports
+
+test: check
+	$(BIN)/pytest
+
+check: .venv/ready
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+lab: .venv/ready
+	$(BIN)/jupyter lab --notebook-dir=notebooks
+
+# uv itself comes from the lock too, so that every byte installed is pinned by hash
+.venv/ready: requirements.lock pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11")'
+	$(PYTHON) -m venv .venv
+	sed -n '/^uv==/,/[^\\]$$/p' requirements.lock > .venv/uv.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r .venv/uv.txt
+	$(BIN)/uv pip install --quiet --compile-bytecode --require-hashes -r requirements.lock
+	$(BIN)/uv pip install --quiet --no-deps --no-build-isolation --editable .
+	touch $@
+
+# the one command that makes requirements.lock anew, after a change of pyproject.toml
+lock:
+	$(BIN)/uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 \
+	  --generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --no-header \
+	  --quiet --output-file requirements.lock
+
+clean:
+	rm -rf .venv reports

@@ -1,0 +1,67 @@
+"""Falco Casebook: from a Falco alert to a report whose every statement cites an alert field.
+
+The line of data, one module a step, each importing only from those before it:
+
+    bytes -> records -> frame     intake
+    frame -> features             flags, lineage, features
+    features -> incidents         incidents
+    incidents -> findings         evidence, findings, gaps, commands, timeline; case
+    findings -> notebook          tables, figures
+    notebook -> report            report
+
+>>> import analysis as fa
+>>> alerts, rejects = fa.read_alerts("data/alerts/fileless_execution.jsonl")
+>>> case = fa.investigate(alerts)
+>>> case.disposition
+'simulation'
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from analysis.case import Case, investigate
+    from analysis.features import derive
+    from analysis.flags import decode_exe_flags
+    from analysis.incidents import correlate
+    from analysis.intake import raw_records, read_alerts
+    from analysis.knowledge import load_playbooks
+    from analysis.lineage import ancestry
+    from analysis.report import write_reports
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "Case": "analysis.case",
+    "ancestry": "analysis.lineage",
+    "correlate": "analysis.incidents",
+    "decode_exe_flags": "analysis.flags",
+    "derive": "analysis.features",
+    "investigate": "analysis.case",
+    "load_playbooks": "analysis.knowledge",
+    "raw_records": "analysis.intake",
+    "read_alerts": "analysis.intake",
+    "write_reports": "analysis.report",
+}
+
+__all__ = [
+    "Case",
+    "ancestry",
+    "correlate",
+    "decode_exe_flags",
+    "derive",
+    "investigate",
+    "load_playbooks",
+    "raw_records",
+    "read_alerts",
+    "write_reports",
+]
+
+
+def __getattr__(name: str) -> Any:
+    # loaded when used: importing the kit costs what importing pandas costs, or less
+    if name not in _HOMES:
+        raise AttributeError(f"module 'analysis' has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)

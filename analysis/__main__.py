@@ -1,0 +1,5 @@
+"""`python -m analysis` is `falco-casebook`."""
+
+from analysis.cli import main
+
+main()

@@ -1,0 +1,125 @@
+"""A case: all that the kit can say of one incident, ready for tables, figures and reports.
+
+In: the alerts of an incident. Out: a Case. This is where exhibits, findings, causes, gaps,
+commands and timeline come together; each is made by its own module.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
+
+from analysis.commands import ReadyCommand, WithheldCommand, fill_commands
+from analysis.evidence import Exhibit, exhibits
+from analysis.findings import BenignCause, Finding, disposition, find, gravest, weigh_causes
+from analysis.gaps import Gap, find_gaps
+from analysis.incidents import correlate
+from analysis.knowledge import Playbook, playbook_for
+from analysis.lineage import ancestry
+from analysis.timeline import timeline
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    import pandas as pd
+
+_Item = TypeVar("_Item")
+
+
+@dataclass(frozen=True)
+class Case:
+    """One incident: its alerts, what they support, what they lack, and what to do."""
+
+    incident_id: str
+    alerts: pd.DataFrame
+    exhibits: tuple[Exhibit, ...]
+    playbooks: tuple[Playbook, ...]
+    findings: tuple[Finding, ...]
+    causes: tuple[BenignCause, ...]
+    gaps: tuple[Gap, ...]
+    commands: tuple[ReadyCommand, ...]
+    withheld: tuple[WithheldCommand, ...]
+    disposition: str
+    reasons: tuple[Finding, ...]
+    lineage: pd.DataFrame
+    timeline: pd.DataFrame
+
+    @property
+    def rules(self) -> list[str]:
+        """The names of the rules that fired, in order of time."""
+        return list(dict.fromkeys(exhibit.record["rule"] for exhibit in self.exhibits))
+
+    @property
+    def summary(self) -> str:
+        """The report's first words: what fired, the proposed disposition, and why."""
+        detections = [finding.claim for finding in self.findings if finding.topic == "event"][:1]
+        why = [finding.claim for finding in self.reasons] or [
+            "No finding explains the alert, and none accuses: a person has to look."
+        ]
+        lacking = list(dict.fromkeys(gap.field for gap in self.gaps))
+        unknown = [f"Not known from this incident's alerts: {', '.join(lacking)}."] if lacking else []
+        return " ".join([*detections, f"Proposed disposition: {self.disposition}.", *why, *unknown])
+
+
+def investigate(alerts: pd.DataFrame, *, incident_id: str | None = None) -> Case:
+    """Work out one incident.
+
+    Parameters
+    ----------
+    alerts : DataFrame
+        As `read_alerts` returns it; correlated here if it has no `incident_id` yet.
+    incident_id : str, optional
+        Which incident; may be left out where `alerts` holds just one.
+
+    Returns
+    -------
+    Case
+        Its `lineage` is a frame with one row per ancestor of the first alert's process (see
+        `lineage.ancestry`), its `timeline` one with a row per moment (see `timeline.timeline`).
+
+    Raises
+    ------
+    KeyError
+        If there is no such incident.
+    ValueError
+        If `alerts` holds several incidents and none was chosen, or none at all.
+    SourceError
+        If the source of an alert can no longer be read.
+    """
+    if "incident_id" not in alerts:
+        alerts = correlate(alerts)[0]
+    known = alerts["incident_id"].unique().tolist()
+    if incident_id is None:
+        if len(known) != 1:
+            raise ValueError(f"{len(known)} incidents here: name one with incident_id=")
+        incident_id = known[0]
+    if incident_id not in known:
+        raise KeyError(f"no incident {incident_id}")
+    chosen = alerts[alerts["incident_id"] == incident_id]
+    shown = exhibits(chosen)
+    books = [playbook_for(e.record["rule"], str(e.facts.get("source") or "syscall")) for e in shown]
+    pairs = list(zip(shown, books, strict=True))
+    findings = [find(exhibit, book) for exhibit, book in pairs]
+    verdicts = [disposition(found) for found in findings]
+    overall = gravest(name for name, _ in verdicts)
+    commands = [fill_commands(exhibit, book) for exhibit, book in pairs]
+    return Case(
+        incident_id=incident_id,
+        alerts=chosen,
+        exhibits=tuple(shown),
+        playbooks=_distinct(books),
+        findings=_distinct(finding for found in findings for finding in found),
+        causes=_distinct(c for exhibit, book in pairs for c in weigh_causes(exhibit, book)),
+        gaps=_distinct(gap for exhibit, book in pairs for gap in find_gaps(exhibit, book)),
+        commands=_distinct(command for ready, _ in commands for command in ready),
+        withheld=_distinct(command for _, withheld in commands for command in withheld),
+        disposition=overall,
+        reasons=_distinct(f for name, leads in verdicts if name == overall for f in leads),
+        lineage=ancestry(shown[0].fields),
+        timeline=timeline(shown),
+    )
+
+
+def _distinct(items: Iterable[_Item]) -> tuple[_Item, ...]:
+    # by repr: evidence may hold lists, which do not hash
+    return tuple({repr(item): item for item in items}.values())

@@ -1,0 +1,63 @@
+"""`falco-casebook`: parse the command line, call the package, print, and say how it went.
+
+Exit codes: 0 all is well, 1 something failed and is listed, 2 the input or the call is unusable.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import NoReturn
+
+import click
+
+from analysis.errors import KitError
+from analysis.quoting import visible
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="falco-casebook")
+def main() -> None:
+    """Investigate Falco alerts: from alert JSON to reports whose every statement is evidenced."""
+
+
+@main.command()
+@click.argument("sources", metavar="SOURCE...", nargs=-1, required=True)
+@click.option("--out", default="reports", show_default=True, help="Folder for the reports.")
+def report(sources: tuple[str, ...], out: str) -> None:
+    """Write a report for each incident in SOURCE: files or folders of alert JSON, or - for stdin.
+
+    Writes OUT/index.html and, per incident, OUT/<incident-id>/ with report.html, report.ipynb,
+    report.json and alerts.jsonl. Exit code 1: some report failed; 2: no alert could be read.
+    """
+    from analysis.intake import read_alerts  # noqa: PLC0415 - help must not wait for pandas
+    from analysis.report import write_reports  # noqa: PLC0415
+
+    try:
+        alerts, rejects = read_alerts(list(sources))
+    except KitError as error:
+        _stop(str(error))
+    if not rejects.empty:
+        _say(f"{len(rejects)} of {len(alerts) + len(rejects)} records are no alerts:")
+        for row in rejects.head(10).to_dict("records"):
+            _say(f"  {row['origin_file']}:{row['origin_line']}: {row['reason']}")
+    if alerts.empty:
+        _stop("no alert could be read")
+    failed = 0
+    try:
+        for outcome in write_reports(alerts, out, rejects=rejects):
+            failed += outcome.error is not None
+            said = outcome.case.disposition if outcome.case else f"failed: {outcome.error}"
+            click.echo(visible(f"{outcome.folder}: {said}"))
+    except OSError as error:
+        _stop(f"cannot write to {out}: {error.strerror or error}")
+    click.echo(visible(f"{out}/index.html"))
+    sys.exit(1 if failed else 0)
+
+
+def _say(line: str) -> None:
+    click.echo(visible(line), err=True)
+
+
+def _stop(line: str) -> NoReturn:
+    _say(f"falco-casebook: {line}")
+    sys.exit(2)

@@ -1,0 +1,117 @@
+"""One alert as evidence: the record as received, what follows from it, and how it is cited.
+
+In: alerts. Out: exhibits. A value is cited as the record holds it, so that whoever doubts a
+statement finds it, character for character, in the raw alert.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Any
+
+from analysis.features import DERIVED, derive
+from analysis.intake import parse_record, raw_records
+from analysis.schema import is_missing, parse_priority
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    import pandas as pd
+
+ENVELOPE_FIELDS = ("time", "rule", "priority", "source", "hostname", "tags", "output", "uuid")
+"""The alert's own keys that evidence may cite beside its output fields."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Where a statement can be checked: this alert, this field, this value, read there."""
+
+    alert_id: str
+    field: str
+    value: Any
+    origin: str
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """One delivery of an alert: where it was read, its bytes and their SHA-256."""
+
+    origin: str
+    raw: bytes
+
+    @property
+    def sha256(self) -> str:
+        """The digest of the bytes as received."""
+        return hashlib.sha256(self.raw).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Exhibit:
+    """One alert: its record, the facts known from it, and each delivery of it."""
+
+    alert_id: str
+    time: pd.Timestamp
+    record: dict[str, Any]
+    facts: dict[str, Any]
+    receipts: tuple[Receipt, ...]
+
+    @property
+    def fields(self) -> dict[str, Any]:
+        """The alert's output fields as received."""
+        return self.record.get("output_fields") or {}
+
+    def cite(self, names: Iterable[str]) -> tuple[Evidence, ...]:
+        """Return the evidence for `names`, derived ones traced to their fields; absent ones not."""
+        traced = dict.fromkeys(field for name in names for field in DERIVED.get(name, (name,)))
+        return tuple(
+            Evidence(self.alert_id, name, self._value(name), self.receipts[0].origin)
+            for name in traced
+            if not is_missing(self._value(name))
+        )
+
+    def _value(self, name: str) -> Any:
+        if name in self.fields:
+            return self.fields[name]
+        return self.record.get(name) if name in ENVELOPE_FIELDS else None
+
+
+def exhibits(alerts: pd.DataFrame) -> list[Exhibit]:
+    """Return the distinct alerts of a frame in order of time, deliveries of one alert together.
+
+    Meant for the alerts of one incident: it goes row by row, because each row becomes one
+    quotable object with its raw bytes.
+
+    Raises
+    ------
+    SourceError
+        If the source of an alert is gone.
+    """
+    derived = derive(alerts)[list(DERIVED)].astype("object")
+    found: dict[str, Exhibit] = {}
+    for row, raw in enumerate(raw_records(alerts)):
+        envelope = alerts.iloc[row]
+        origin = f"{PurePath(envelope['origin_file']).name}:{envelope['origin_line']}"
+        receipt = Receipt(origin, raw)
+        alert_id = str(envelope["alert_id"])
+        if alert_id in found:
+            first = found[alert_id]
+            found[alert_id] = Exhibit(
+                alert_id, first.time, first.record, first.facts, (*first.receipts, receipt)
+            )
+            continue
+        record = parse_record(raw)
+        facts = _facts(record) | derived.iloc[row].dropna().to_dict()
+        found[alert_id] = Exhibit(alert_id, envelope["time"], record, facts, (receipt,))
+    return sorted(found.values(), key=lambda exhibit: (exhibit.time, exhibit.alert_id))
+
+
+def _facts(record: dict[str, Any]) -> dict[str, Any]:
+    fields = record.get("output_fields") or {}
+    # an envelope key wins over an output field of the same name: the field is some user's custom one
+    return (
+        {name: value for name, value in fields.items() if not is_missing(value)}
+        | {name: record[name] for name in ENVELOPE_FIELDS if record.get(name) is not None}
+        | {"priority": parse_priority(record["priority"])}
+    )

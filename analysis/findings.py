@@ -1,0 +1,177 @@
+"""Findings: statements about an alert, each with the alert fields it rests on.
+
+In: exhibits and the knowledge files' checks. Out: findings, benign causes with their verdict,
+and a disposition. Nothing is claimed that no field supports.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from analysis.errors import EvidenceError
+from analysis.evidence import Evidence, Exhibit
+from analysis.knowledge import Cause, Check, Playbook, readings
+from analysis.knowledge.conditions import judge
+from analysis.lineage import ancestry
+from analysis.quoting import visible
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+_NAME = re.compile(r"\{([a-z][a-z0-9_.]*(?:\[\d+\])?)\}")
+_TECHNIQUE = re.compile(r"T\d{4}(?:\.\d{3})?")
+_LONGEST_VALUE = 300  # characters of one value inside a sentence
+
+_SEVERITY = {
+    "Emergency": "critical",
+    "Alert": "critical",
+    "Critical": "critical",
+    "Error": "high",
+    "Warning": "medium",
+    "Notice": "low",
+}
+# which of a single alert's leads decides: an exact shape that explains it, then what accuses it
+_PRECEDENCE = ("simulation", "known benign pattern", "suspicious", "needs review")
+# of several alerts the one that is least explained decides
+_GRAVITY = ("simulation", "known benign pattern", "needs review", "suspicious")
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A statement with its evidence; without evidence it cannot be made."""
+
+    claim: str
+    topic: str
+    evidence: tuple[Evidence, ...]
+    confidence: str
+    severity: str = "informational"
+    techniques: tuple[str, ...] = ()
+    leads_to: str = ""
+
+    def __post_init__(self) -> None:
+        """Refuse a finding without evidence."""
+        if not self.evidence:
+            raise EvidenceError(f"no evidence for: {self.claim}")
+
+
+@dataclass(frozen=True, slots=True)
+class BenignCause:
+    """A benign cause, and whether the alert supports it, excludes it, or cannot tell."""
+
+    cause: str
+    confirm: str
+    status: str
+    evidence: tuple[Evidence, ...]
+    needs: tuple[str, ...]
+
+
+def find(exhibit: Exhibit, playbook: Playbook) -> list[Finding]:
+    """Return what one alert supports: that the rule fired, its ancestry, readings, the playbook."""
+    found = [_detection(exhibit), *_lineage(exhibit)]
+    found += filter(None, (_check(check, exhibit) for check in (*readings(), *playbook.check)))
+    return found
+
+
+def weigh_causes(exhibit: Exhibit, playbook: Playbook) -> list[BenignCause]:
+    """Return the playbook's benign causes, each 'supported', 'excluded' or 'unknown'."""
+    return [_cause(cause, exhibit) for cause in playbook.benign]
+
+
+def disposition(findings: Sequence[Finding]) -> tuple[str, list[Finding]]:
+    """Return the proposed disposition of one alert and the findings that lead to it."""
+    for name in _PRECEDENCE:
+        leads = [finding for finding in findings if finding.leads_to == name]
+        if leads:
+            return name, leads
+    return "needs review", []
+
+
+def gravest(dispositions: Iterable[str]) -> str:
+    """Return the disposition of an incident: that of its least explained alert."""
+    return max(dispositions, key=_GRAVITY.index)
+
+
+def fill_claim(claim: str, facts: Mapping[str, Any]) -> str | None:
+    """Put an alert's values into a sentence, visibly; None where a value is missing."""
+    if any(name not in facts for name in _NAME.findall(claim)):
+        return None
+    return _NAME.sub(lambda match: _spoken(match[1], facts[match[1]]), claim)
+
+
+def duration(seconds: float) -> str:
+    """Return a duration as a person says it, in its two largest units.
+
+    >>> duration(0.0134), duration(17.09), duration(93784.2)
+    ('0.013 s', '17.1 s', '1 d 2 h')
+    """
+    seconds = abs(seconds)
+    if seconds < 1:
+        return f"{seconds:.3f} s"
+    if seconds < 60:  # noqa: PLR2004 - a minute
+        return f"{seconds:.1f} s"
+    units = (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
+    parts, rest = [], int(seconds)
+    for unit, size in units:
+        count, rest = divmod(rest, size)
+        parts.append((count, unit))
+    first = next(i for i, (count, _) in enumerate(parts) if count)
+    return " ".join(f"{count} {unit}" for count, unit in parts[first : first + 2] if count)
+
+
+def _spoken(name: str, value: Any) -> str:
+    if name.endswith("_s"):
+        return duration(value)
+    return visible(str(value), longest=_LONGEST_VALUE)
+
+
+def _check(check: Check, exhibit: Exhibit) -> Finding | None:
+    verdict = judge(check.all, check.any, exhibit.facts)
+    claim = fill_claim(check.claim, exhibit.facts) if verdict.holds else None
+    if claim is None:
+        return None
+    evidence = exhibit.cite((*verdict.fields, *_NAME.findall(check.claim), *check.cites))
+    return Finding(
+        claim, check.topic, evidence, check.confidence, check.severity, check.techniques, check.leads_to
+    )
+
+
+def _cause(cause: Cause, exhibit: Exhibit) -> BenignCause:
+    if not (cause.all or cause.any):
+        return BenignCause(cause.cause, cause.confirm, "unknown", (), ())
+    verdict = judge(cause.all, cause.any, exhibit.facts)
+    status = {True: "supported", False: "excluded", None: "unknown"}[verdict.holds]
+    return BenignCause(
+        cause.cause, cause.confirm, status, exhibit.cite(verdict.fields), verdict.needs
+    )
+
+
+def _detection(exhibit: Exhibit) -> Finding:
+    facts = exhibit.facts
+    sensor = ", reported by the sensor on {hostname}" if "hostname" in facts else ""
+    claim = "Falco's rule '{rule}' (priority {priority}) fired on an event at {time}" + sensor + "."
+    tags = exhibit.record.get("tags") or []
+    return Finding(
+        fill_claim(claim, facts) or "",
+        "event",
+        exhibit.cite(("rule", "priority", "time", "hostname", "tags")),
+        "high",
+        _SEVERITY.get(facts["priority"], "informational"),
+        tuple(tag for tag in tags if _TECHNIQUE.fullmatch(tag)),
+    )
+
+
+def _lineage(exhibit: Exhibit) -> list[Finding]:
+    chain = ancestry(exhibit.fields)
+    above = chain[chain["level"] > 0]
+    named = above[above["name"].notna()]
+    if named.empty:
+        return []
+    parts = [f"{row['relation']} {_spoken('', row['name'])}" for _, row in named.iterrows()]
+    claim = f"Ancestry by name: {', '.join(parts)}. "
+    gaps = above[above["name"].isna()]["relation"].tolist()
+    claim += f"The alert names no {', no '.join(gaps)}. " if gaps else ""
+    claim += "It tells of no ancestor beyond."
+    fields = [field for fields in named["fields"] for field in fields if not field.endswith("pid")]
+    return [Finding(claim, "process", exhibit.cite(fields), "high")]

@@ -1,0 +1,70 @@
+"""What an alert does not say: the deciding fields it lacks, why they matter, how to get them.
+
+A field that the alert lacks was not asked for: falco.yaml's `append_output` brings it next time
+(Falco 0.39 and later). A field that is there without a value was asked for, and Falco had none.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from analysis.knowledge import Playbook, identity_fields
+from analysis.schema import is_missing
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from analysis.evidence import Exhibit
+
+_SOURCE = re.compile(r"[a-z0-9_]{1,64}")
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """A deciding field without a value in this alert."""
+
+    alert_id: str
+    source: str
+    field: str
+    why: str
+    asked: bool
+    how_to_get_it: str
+
+
+def find_gaps(exhibit: Exhibit, playbook: Playbook) -> list[Gap]:
+    """Return the deciding fields that this alert has no value for."""
+    source = exhibit.facts.get("source") or "syscall"
+    # falcosidekick names an empty source `syscalls`
+    source = "syscall" if source == "syscalls" else str(source)
+    found = []
+    for deciding in (*playbook.deciding, *identity_fields(source)):
+        field = deciding.field
+        if not is_missing(exhibit.fields.get(field)) or _inapplicable(field, exhibit):
+            continue
+        asked = field in exhibit.fields
+        how = (
+            "Falco was asked for this field and had no value at the time of the event; "
+            "no setting brings it back for this alert."
+            if asked
+            else append_output([field], source)
+        )
+        found.append(Gap(exhibit.alert_id, source, field, deciding.why, asked, how))
+    return found
+
+
+def append_output(fields: Sequence[str], source: str) -> str:
+    """Return the falco.yaml setting that adds `fields` to each alert of an event source.
+
+    Falco reference, `append_output`: extra fields go to the JSON output only, as typed values.
+    """
+    match = f"  - match:\n      source: {source}\n    " if _SOURCE.fullmatch(source) else "  - "
+    lines = "".join(f"      - {field}\n" for field in fields)
+    return f"json_output: true\nappend_output:\n{match}extra_fields:\n{lines}"
+
+
+def _inapplicable(field: str, exhibit: Exhibit) -> bool:
+    """Return whether a field cannot have a value here: container details of a host process."""
+    about_container = field.startswith(("container.", "k8s.")) and field != "container.id"
+    return about_container and exhibit.facts.get("in_container") is False

@@ -1,0 +1,83 @@
+"""Does an alert support a condition? Yes, no, or not known: three answers, never two.
+
+A condition over a field that the alert lacks is neither true nor false (Kleene's logic): the
+answer is None and the field is named, so that a report can say what would decide it.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from analysis.knowledge import Condition
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """`holds` is True, False or None; `fields` are those that decided, `needs` those that lack."""
+
+    holds: bool | None
+    fields: tuple[str, ...] = ()
+    needs: tuple[str, ...] = ()
+
+
+def test(condition: Condition, facts: Mapping[str, Any]) -> bool | None:
+    """Return whether `facts` meet one condition; None where its field is not known."""
+    if condition.operator == "present":
+        return (condition.field in facts) == condition.value
+    if condition.field not in facts:
+        return None
+    have, want = facts[condition.field], condition.value
+    match condition.operator:
+        case "is":
+            return bool(have == want)
+        case "is_not":
+            return bool(have != want)
+        case "in":
+            return have in want
+        case "not_in":
+            return have not in want
+        case "matches":
+            return re.search(want, str(have)) is not None
+        case "not_matches":
+            return re.search(want, str(have)) is None
+        case "above":
+            return bool(have > want) if isinstance(have, int | float) else None
+        case _:
+            return bool(have < want) if isinstance(have, int | float) else None
+
+
+def judge(
+    all_of: Sequence[Condition], any_of: Sequence[Condition], facts: Mapping[str, Any]
+) -> Verdict:
+    """Return whether all of the first and, where given, at least one of the second hold."""
+    groups = [_conjunction(all_of, facts)]
+    if any_of:
+        groups.append(_disjunction(any_of, facts))
+    if any(group.holds is False for group in groups):
+        refuted = next(group for group in groups if group.holds is False)
+        return Verdict(False, refuted.fields)  # noqa: FBT003
+    fields = tuple(dict.fromkeys(field for group in groups for field in group.fields))
+    needs = tuple(dict.fromkeys(field for group in groups for field in group.needs))
+    return Verdict(None if any(g.holds is None for g in groups) else True, fields, needs)
+
+
+def _conjunction(conditions: Sequence[Condition], facts: Mapping[str, Any]) -> Verdict:
+    answers = [(condition.field, test(condition, facts)) for condition in conditions]
+    if any(answer is False for _, answer in answers):
+        return Verdict(False, tuple(field for field, answer in answers if answer is False))  # noqa: FBT003
+    unknown = tuple(field for field, answer in answers if answer is None)
+    known = tuple(field for field, answer in answers if answer)
+    return Verdict(None if unknown else True, known, unknown)
+
+
+def _disjunction(conditions: Sequence[Condition], facts: Mapping[str, Any]) -> Verdict:
+    answers = [(condition.field, test(condition, facts)) for condition in conditions]
+    if any(answer for _, answer in answers):
+        return Verdict(True, tuple(field for field, answer in answers if answer))  # noqa: FBT003
+    unknown = tuple(field for field, answer in answers if answer is None)
+    return Verdict(None if unknown else False, tuple(field for field, _ in answers), unknown)

@@ -1,0 +1,100 @@
+"""The one place where alert text becomes something that a reader, browser or shell takes in.
+
+Alert text is written by whoever ran the process, so by an attacker. `visible` is for eyes
+(terminal, figures), `templates` renders HTML with every value made visible and escaped, `fill`
+puts values into shell commands. Nothing here knows what a field means.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+LONGEST = 2_000
+"""Characters of one value that a table or a claim shows; the raw alert keeps the rest."""
+
+_NAMED = {"\n": "LF", "\r": "CR", "\t": "TAB", "\x1b": "ESC", "\0": "NUL"}
+# a Falco field has a dot in its name; `{print $1}`, `{{.ID}}` and `{}` in a command are its own
+_PLACEHOLDER = re.compile(r"\{([a-z][a-z0-9_]*(?:\.[a-z0-9_]+)+(?:\[\d+\])?|window_[a-z]+)\}")
+
+
+def visible(text: str, *, longest: int = LONGEST) -> str:
+    r"""Return `text` with each character that an eye could miss written out, as in ⟨U+202E⟩.
+
+    Control characters, bidirectional overrides, zero-width characters, line separators and odd
+    blanks are written out: all that `str.isprintable` refuses (Unicode categories C* and Z*, but
+    for the plain blank). Text beyond `longest` characters is cut, and says so.
+    """
+    cut = text[:longest]
+    if not cut.isprintable():
+        cut = "".join(c if c.isprintable() else f"⟨{_NAMED.get(c) or f'U+{ord(c):04X}'}⟩" for c in cut)
+    return cut if len(text) <= longest else f"{cut}⟨… {len(text) - longest:,} characters more⟩"
+
+
+def _finalize(value: Any) -> Any:
+    """Make every value of a template visible; Jinja's autoescape then makes it harmless."""
+    if isinstance(value, Markup):
+        return value
+    return visible(str(value)) if value is not None else ""
+
+
+@cache
+def templates() -> Environment:
+    """Return the Jinja environment of `analysis/templates`: autoescaped, values made visible."""
+    return Environment(
+        loader=PackageLoader("analysis", "templates"),
+        autoescape=True,
+        finalize=_finalize,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Withheld:
+    """Why a command is not shown: the field, and what is wrong with it."""
+
+    field: str
+    reason: str
+
+
+def placeholders(template: str) -> list[str]:
+    """Return the names in braces, in order, each once."""
+    return list(dict.fromkeys(_PLACEHOLDER.findall(template)))
+
+
+def fill(template: str, values: Mapping[str, Any], legal: Mapping[str, str]) -> str | Withheld:
+    """Put `values` into a shell command, or say why that would not be safe.
+
+    A value must match its field's `legal` pattern as a whole, must be printable, and is then
+    quoted by `shlex.quote`: quoting alone lets a pod named `--help` through as an option.
+
+    Parameters
+    ----------
+    template : str
+        A command with `{field}` wherever a whole shell word or a part of one stands, unquoted.
+    values : mapping
+        Field name to value.
+    legal : mapping
+        Field name to regular expression; a field without one is never put into a command.
+    """
+    for name in placeholders(template):
+        value = values.get(name)
+        if value is None:
+            return Withheld(name, "this alert has no value for it")
+        text = str(value)
+        if not text.isprintable() or not re.fullmatch(legal.get(name, r"(?!)"), text):
+            return Withheld(
+                name, f"its value {visible(text, longest=80)!r} is no legal {name}; not put into a command"
+            )
+    return _PLACEHOLDER.sub(lambda match: shlex.quote(str(values[match[1]])), template)

@@ -1,0 +1,66 @@
+"""The columns of an alerts frame: names, dtypes, meaning; and Falco's order of priorities.
+
+The dot rule: a column with a dot is a fact that Falco wrote, under Falco's own field name
+(`proc.aname[2]`). A column without one is the alert's envelope, or is derived by this kit.
+
+Sources: Falco `userspace/engine/formats.cpp` (envelope), `falco_common.cpp` (priorities).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from analysis.errors import AlertSchemaError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+PRIORITIES = ("Debug", "Informational", "Notice", "Warning", "Error", "Critical", "Alert", "Emergency")
+"""Falco's priorities, least to worst, so that `alerts["priority"] >= "Error"` reads as it should."""
+
+PRIORITY = pd.CategoricalDtype(PRIORITIES, ordered=True)
+TIME = pd.DatetimeTZDtype("ns", "UTC")
+
+ENVELOPE = {
+    "alert_id": "id derived from the alert's content: the same alert has the same id wherever it is read",
+    "time": "when the event happened (datetime64[ns, UTC]), not when the alert was delivered",
+    "rule": "name of the Falco rule that fired",
+    "priority": "priority of the rule, an ordered categorical",
+    "source": "event source: syscall, k8s_audit, or a plugin's own name",
+    "hostname": "host of the Falco *sensor*; in a DaemonSet this may be the name of Falco's pod",
+    "output": "the rendered alert text",
+    "tags": "the rule's tags, a list of strings",
+    "uuid": "random id that falcosidekick gave on receipt; no key for duplicates",
+    "origin_file": "file that the alert was read from",
+    "origin_line": "line in it, from 1",
+    "origin_offset": "byte at which the alert starts in it",
+    "origin_length": "length of the alert in bytes",
+}
+"""The columns that each alerts frame has, in this order, with their meaning."""
+
+REJECTS = ("origin_file", "origin_line", "origin_offset", "origin_length", "reason", "excerpt")
+"""The columns of a rejects frame."""
+
+FIELD_MISSING = ("<NA>",)
+"""Strings by which Falco says 'no value' inside JSON (user and group names without an entry)."""
+
+
+def require(frame: pd.DataFrame, columns: Sequence[str], *, by: str) -> None:
+    """Raise AlertSchemaError, naming `by`, unless `frame` has all `columns`."""
+    missing = [column for column in columns if column not in frame.columns]
+    if missing:
+        raise AlertSchemaError(by, missing)
+
+
+def parse_priority(text: str) -> str | None:
+    """Return Falco's spelling of a priority written in any case, or None; `INFO` is Informational."""
+    name = text.strip().capitalize()
+    name = "Informational" if name == "Info" else name
+    return name if name in PRIORITIES else None
+
+
+def is_missing(value: object) -> bool:
+    """Return whether an output field's value says 'unknown': null, or the string `<NA>`."""
+    return value is None or value in FIELD_MISSING
