@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 SAMPLE ?= data/alerts/fileless_execution.jsonl
 
-.PHONY: report test check lab lock clean
+.PHONY: report test check lab lock notebooks clean
 report: .venv/ready
 	$(BIN)/falco-casebook report $(SAMPLE) --out reports
 
@@ -33,6 +33,11 @@ lock:
 	$(BIN)/uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 \
 	  --generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --no-header \
 	  --quiet --output-file requirements.lock
+
+# writes the outputs that nbval compares anew, after a change of what a notebook shows
+notebooks: .venv/ready
+	$(BIN)/jupyter execute --inplace notebooks/*.ipynb
+	$(BIN)/nbstripout --keep-count notebooks/*.ipynb
 
 clean:
 	rm -rf .venv reports

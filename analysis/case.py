@@ -57,7 +57,9 @@ class Case:
             "No finding explains the alert, and none accuses: a person has to look."
         ]
         lacking = list(dict.fromkeys(gap.field for gap in self.gaps))
-        unknown = [f"Not known from this incident's alerts: {', '.join(lacking)}."] if lacking else []
+        unknown = (
+            [f"Not known from this incident's alerts: {', '.join(lacking)}."] if lacking else []
+        )
         return " ".join([*detections, f"Proposed disposition: {self.disposition}.", *why, *unknown])
 
 

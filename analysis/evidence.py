@@ -102,7 +102,7 @@ def exhibits(alerts: pd.DataFrame) -> list[Exhibit]:
             )
             continue
         record = parse_record(raw)
-        facts = _facts(record) | derived.iloc[row].dropna().to_dict()
+        facts = _facts(record) | {str(k): v for k, v in derived.iloc[row].dropna().items()}
         found[alert_id] = Exhibit(alert_id, envelope["time"], record, facts, (receipt,))
     return sorted(found.values(), key=lambda exhibit: (exhibit.time, exhibit.alert_id))
 

@@ -17,7 +17,12 @@ if TYPE_CHECKING:
 
 DERIVED: dict[str, tuple[str, ...]] = {
     **{flag.column: ("evt.arg.flags", "evt.type", flag.field) for flag in EXE_FLAGS},
-    "exe_layered": ("evt.arg.flags", "evt.type", "proc.is_exe_upper_layer", "proc.is_exe_lower_layer"),
+    "exe_layered": (
+        "evt.arg.flags",
+        "evt.type",
+        "proc.is_exe_upper_layer",
+        "proc.is_exe_lower_layer",
+    ),
     "exec_failed": ("evt.res", "evt.type"),
     "memfd_name": ("proc.exepath",),
     "terminal": ("proc.tty",),
@@ -70,12 +75,16 @@ def derive(alerts: pd.DataFrame) -> pd.DataFrame:
     alerts = decode_exe_flags(alerts)
     container = _text(alerts, "container.id")
     inside = (container != "host").where(container.notna() & (container != "")).astype("boolean")
-    since_start = _seconds(alerts["time"].astype("int64").astype("Int64") - _whole(alerts, "container.start_ts"))
+    since_start = _seconds(
+        alerts["time"].astype("int64").astype("Int64") - _whole(alerts, "container.start_ts")
+    )
     ctime, start = _whole(alerts, "proc.exe_ino.ctime"), _whole(alerts, "container.start_ts")
     return alerts.assign(
         exe_layered=alerts["exe_upper_layer"] | alerts["exe_lower_layer"],
         exec_failed=_exec_failed(alerts),
-        memfd_name=_text(alerts, "proc.exepath").str.extract(r"^/?memfd:(.*?)(?: \(deleted\))?$")[0],
+        memfd_name=_text(alerts, "proc.exepath").str.extract(r"^/?memfd:(.*?)(?: \(deleted\))?$")[
+            0
+        ],
         terminal=_each(_whole(alerts, "proc.tty"), terminal_name),
         in_container=inside,
         container_age_s=since_start.where(inside.fillna(value=False)),
@@ -124,7 +133,9 @@ def _text(alerts: pd.DataFrame, field: str) -> pd.Series:
 def _whole(alerts: pd.DataFrame, field: str) -> pd.Series:
     """Return an integer field as Python ints or NA (object): exact up to any size."""
     column = alerts.get(field, pd.Series(index=alerts.index, dtype="object")).astype("object")
-    return column.where(column.map(lambda v: isinstance(v, int) and not isinstance(v, bool)).astype("bool"), pd.NA)
+    return column.where(
+        column.map(lambda v: isinstance(v, int) and not isinstance(v, bool)).astype("bool"), pd.NA
+    )
 
 
 def _each(values: pd.Series, function: Callable[[int], object]) -> pd.Series:

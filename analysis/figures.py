@@ -28,7 +28,7 @@ RUNTIMES = ("containerd-shim", "conmon", "runc", "crio")
 """Names of the processes that stand between a container and its host."""
 
 _INK, _FAINT, _PAPER, _MARK = "#1d2733", "#5b6775", "#eef2f6", "#8a1c1c"
-_STYLE = {"svg.fonttype": "none", "svg.hashsalt": "falco-casebook", "font.size": 10}
+_STYLE: Any = {"svg.fonttype": "none", "svg.hashsalt": "falco-casebook", "font.size": 10}
 _NARROW = 46  # characters that fit a box
 
 
@@ -75,7 +75,9 @@ def lineage(chain: pd.DataFrame) -> Picture:
                 arrowprops={"arrowstyle": "-|>", "color": _FAINT, "linewidth": 1.2},
             )  # fmt: skip
     said = [f"{row['relation']} {_title(row)}" for row in reversed(rows)]
-    alt = "Process lineage, from the process up: " + ", ".join(said) if rows else "No process known."
+    alt = (
+        "Process lineage, from the process up: " + ", ".join(said) if rows else "No process known."
+    )
     return Picture(axes.figure, alt)  # type: ignore[arg-type]
 
 
@@ -138,7 +140,9 @@ def _box(axes: Axes, top: float, row: dict[Any, Any]) -> None:
 def _title(row: dict[Any, Any]) -> str:
     if row["gap"]:
         return "not in this alert"
-    return _short(row["name"], _NARROW) if isinstance(row["name"], str) else "name not in this alert"
+    return (
+        _short(row["name"], _NARROW) if isinstance(row["name"], str) else "name not in this alert"
+    )
 
 
 def _short(text: str, longest: int) -> str:

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from analysis.errors import EvidenceError
-from analysis.evidence import Evidence, Exhibit
 from analysis.knowledge import Cause, Check, Playbook, readings
 from analysis.knowledge.conditions import judge
 from analysis.lineage import ancestry
@@ -19,6 +18,8 @@ from analysis.quoting import visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+
+    from analysis.evidence import Evidence, Exhibit
 
 _NAME = re.compile(r"\{([a-z][a-z0-9_.]*(?:\[\d+\])?)\}")
 _TECHNIQUE = re.compile(r"T\d{4}(?:\.\d{3})?")
@@ -133,7 +134,13 @@ def _check(check: Check, exhibit: Exhibit) -> Finding | None:
         return None
     evidence = exhibit.cite((*verdict.fields, *_NAME.findall(check.claim), *check.cites))
     return Finding(
-        claim, check.topic, evidence, check.confidence, check.severity, check.techniques, check.leads_to
+        claim,
+        check.topic,
+        evidence,
+        check.confidence,
+        check.severity,
+        check.techniques,
+        check.leads_to,
     )
 
 

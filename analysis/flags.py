@@ -54,7 +54,9 @@ def parse_exe_flags(text: str) -> int | None:
         return None
     if form["names"]:
         names = form["names"].split("|")
-        return reduce(int.__or__, map(_BIT.__getitem__, names)) if set(names) <= _BIT.keys() else None
+        return (
+            reduce(int.__or__, map(_BIT.__getitem__, names)) if set(names) <= _BIT.keys() else None
+        )
     bits = int(form["number"])
     return bits if bits <= _ALL_BITS else None
 
@@ -107,5 +109,7 @@ def _bits(alerts: pd.DataFrame) -> pd.Series:
 def _boolean(alerts: pd.DataFrame, field: str) -> pd.Series:
     if field not in alerts:
         return pd.Series(pd.NA, index=alerts.index, dtype="boolean")
-    said = alerts[field].astype("object").map({True: True, False: False, "true": True, "false": False})
+    said = (
+        alerts[field].astype("object").map({True: True, False: False, "true": True, "false": False})
+    )
     return said.astype("boolean")

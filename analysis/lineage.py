@@ -21,7 +21,13 @@ FACETS = ("name", "exepath", "exe", "cmdline", "pid")
 """What a level can tell: comm (15 characters), kernel path, argv[0], command line, host pid."""
 
 _SELF = {"name": "name", "exepath": "exepath", "exe": "exe", "cmdline": "cmdline", "pid": "pid"}
-_PARENT = {"pname": "name", "pexepath": "exepath", "pexe": "exe", "pcmdline": "cmdline", "ppid": "pid"}
+_PARENT = {
+    "pname": "name",
+    "pexepath": "exepath",
+    "pexe": "exe",
+    "pcmdline": "cmdline",
+    "ppid": "pid",
+}
 # falcosidekick can rewrite brackets and dots: proc.aname_2, proc_aname[2]
 _INDEXED = re.compile(r"proc[._]a(name|exepath|exe|cmdline|pid)(?:\[(\d{1,3})\]|[._](\d{1,3}))")
 _RELATION = ("process", "parent", "grandparent", "great-grandparent")

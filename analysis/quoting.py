@@ -36,7 +36,9 @@ def visible(text: str, *, longest: int = LONGEST) -> str:
     """
     cut = text[:longest]
     if not cut.isprintable():
-        cut = "".join(c if c.isprintable() else f"⟨{_NAMED.get(c) or f'U+{ord(c):04X}'}⟩" for c in cut)
+        cut = "".join(
+            c if c.isprintable() else f"⟨{_NAMED.get(c) or f'U+{ord(c):04X}'}⟩" for c in cut
+        )
     return cut if len(text) <= longest else f"{cut}⟨… {len(text) - longest:,} characters more⟩"
 
 
@@ -95,6 +97,7 @@ def fill(template: str, values: Mapping[str, Any], legal: Mapping[str, str]) -> 
         text = str(value)
         if not text.isprintable() or not re.fullmatch(legal.get(name, r"(?!)"), text):
             return Withheld(
-                name, f"its value {visible(text, longest=80)!r} is no legal {name}; not put into a command"
+                name,
+                f"its value {visible(text, longest=80)!r} is no legal {name}; not put into a command",
             )
     return _PLACEHOLDER.sub(lambda match: shlex.quote(str(values[match[1]])), template)

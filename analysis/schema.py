@@ -17,10 +17,19 @@ from analysis.errors import AlertSchemaError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-PRIORITIES = ("Debug", "Informational", "Notice", "Warning", "Error", "Critical", "Alert", "Emergency")
+PRIORITIES = (
+    "Debug",
+    "Informational",
+    "Notice",
+    "Warning",
+    "Error",
+    "Critical",
+    "Alert",
+    "Emergency",
+)
 """Falco's priorities, least to worst, so that `alerts["priority"] >= "Error"` reads as it should."""
 
-PRIORITY = pd.CategoricalDtype(PRIORITIES, ordered=True)
+PRIORITY = pd.CategoricalDtype(list(PRIORITIES), ordered=True)
 TIME = pd.DatetimeTZDtype("ns", "UTC")
 
 ENVELOPE = {

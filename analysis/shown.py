@@ -36,7 +36,9 @@ class Shown:
         return self.text
 
 
-def table(caption: str, headings: Sequence[str], rows: Sequence[Sequence[Cell]], empty: str = "") -> Shown:
+def table(
+    caption: str, headings: Sequence[str], rows: Sequence[Sequence[Cell]], empty: str = ""
+) -> Shown:
     """Return a table, or the sentence `empty` where it would have no row."""
     html = render("table", caption=caption, headings=headings, rows=rows, empty=empty)
     lines = [" | ".join(_plain(cell) for cell in row) for row in rows]
@@ -69,9 +71,13 @@ def badge(name: str) -> Cell:
 
 
 def citations(evidence: Iterable[Evidence]) -> Cell:
-    """Return a cell of evidence: field, value, origin."""
-    cited = [{"field": e.field, "shown": as_received(e.value), "origin": e.origin} for e in evidence]
-    return {"kind": "evidence", "entries": cited}
+    """Return a cell of evidence: field and value of each, and where they were read."""
+    cited = list(evidence)
+    return {
+        "kind": "evidence",
+        "entries": [{"field": e.field, "shown": as_received(e.value)} for e in cited],
+        "origins": list(dict.fromkeys(e.origin for e in cited)),
+    }
 
 
 def as_received(value: object) -> str:

@@ -8,7 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from analysis.gaps import append_output
-from analysis.knowledge import PHASES, SEVERITIES, known_fields, techniques
+from analysis.knowledge import PHASES, SEVERITIES, known_fields, techniques, topic_of
+from analysis.lineage import field_level, relation
 from analysis.quoting import visible
 from analysis.shown import Shown, badge, citations, code, entries, lines, render, table, text
 
@@ -26,18 +27,22 @@ _TITLES = {
     "harden": "Harden",
     "tune": "Tune",
 }
-_FACETS = ("name", "exepath", "cmdline", "pid")
-_PREFIX_TOPICS = {
-    "container.": "container",
-    "k8s.": "container",
-    "k8smeta.": "container",
-    "proc.is_exe_": "executable",
-    "proc.exe_ino": "executable",
-    "proc.": "process",
-    "user.": "user",
-    "group.": "user",
-    "fd.": "object",
+_TOPICS = {
+    "event": "event",
+    "container": "container",
+    "process": "process",
+    "executable": "program file",
+    "user": "user or terminal",
+    "object": "file or connection",
 }
+_FACET_WORDS = {
+    "name": "name",
+    "exepath": "path of the program file",
+    "exe": "argv[0]",
+    "cmdline": "command line",
+    "pid": "process id, on the host,",
+}
+_FACETS = ("name", "exepath", "cmdline", "pid")
 
 
 def summary(case: Case) -> Shown:
@@ -48,32 +53,32 @@ def summary(case: Case) -> Shown:
 
 
 def event(case: Case) -> Shown:
-    """Show the envelope of each alert: what, when, where, as received."""
+    """Show the envelope of each alert as received, and the ids derived from its content."""
     rows = [
-        (key, exhibit.record[key], receipt.origin)
+        (key, exhibit.record[key])
         for exhibit in case.exhibits
-        for receipt in exhibit.receipts[:1]
         for key in ("rule", "time", "priority", "source", "hostname", "tags", "uuid")
         if exhibit.record.get(key) not in (None, [])
     ]
-    rows += [("alert id", exhibit.alert_id, "derived") for exhibit in case.exhibits]
-    cells = [[text(key), code(value), text(origin)] for key, value, origin in rows]
-    return table("The alert's envelope", ["Key", "Value as received", "Origin"], cells)
+    rows += [("alert id (derived)", exhibit.alert_id) for exhibit in case.exhibits]
+    rows += [("incident id (derived)", case.incident_id)]
+    cells = [[text(key), code(value)] for key, value in rows]
+    return table(f"Envelope of the alert, {_origins(case)}", ["Key", "Value as received"], cells)
 
 
 def fields(case: Case, topic: str) -> Shown:
     """Show the output fields of one topic, as received, with what each field means."""
     rows = [
-        [code(name), code(value), text(_meaning(name)), text(exhibit.receipts[0].origin)]
+        [code(name), code(value), text(_meaning(name))]
         for exhibit in case.exhibits
         for name, value in sorted(exhibit.fields.items())
-        if _topic(name, exhibit.facts.get("evt.type")) == topic
+        if topic_of(name, exhibit.facts.get("evt.type")) == topic
     ]
     return table(
-        f"Fields: {topic}",
-        ["Field", "Value as received", "What the field means", "Origin"],
+        f"Fields on the {_TOPICS[topic]}, {_origins(case)}",
+        ["Field", "Value as received", "What the field means"],
         rows,
-        f"The alert has no field on the {topic}.",
+        f"The alert has no field on a {_TOPICS[topic]}.",
     )
 
 
@@ -97,7 +102,7 @@ def findings(case: Case) -> Shown:
 def statements(case: Case, topic: str) -> Shown:
     """Show the findings of one topic as sentences, each with the fields it rests on."""
     found = [finding for finding in case.findings if finding.topic == topic]
-    html = render("statements", findings=found, topic=topic)
+    html = render("statements", findings=found, topic=_TOPICS[topic])
     return Shown(html, "\n".join(finding.claim for finding in found))
 
 
@@ -134,15 +139,16 @@ def causes(case: Case) -> Shown:
         [
             text(cause.cause),
             badge(cause.status),
-            citations(cause.evidence),
-            text(f"needs {', '.join(cause.needs)}" if cause.needs else ""),
+            text(f"Not known: {', '.join(cause.needs)}.")
+            if cause.needs
+            else citations(cause.evidence),
             text(cause.confirm),
         ]
         for cause in case.causes
     ]
     return table(
         "Benign causes to rule out",
-        ["Cause", "By the alert", "Evidence", "Unknown", "How to confirm"],
+        ["Cause", "By the alert", "Evidence", "How to confirm"],
         rows,
         "No playbook, so no list of benign causes.",
     )
@@ -226,7 +232,11 @@ def raw(case: Case) -> Shown:
 def rejects(rejects: pd.DataFrame) -> Shown:
     """Show what could not be read as an alert, and why."""
     rows = [
-        [text(f"{row['origin_file']}:{row['origin_line']}"), text(row["reason"]), code(row["excerpt"])]
+        [
+            text(f"{row['origin_file']}:{row['origin_line']}"),
+            text(row["reason"]),
+            code(row["excerpt"]),
+        ]
         for row in rejects.to_dict("records")
     ]
     return table(
@@ -236,21 +246,20 @@ def rejects(rejects: pd.DataFrame) -> Shown:
 
 def _meaning(name: str) -> str:
     known = known_fields().get(name)
-    return known.meaning if known else ""
-
-
-def _topic(name: str, event_type: object) -> str:
-    if name == "evt.arg.flags" and event_type not in ("execve", "execveat", None):
-        return "event"
-    known = known_fields().get(name)
     if known:
-        return known.topic
-    return next((topic for prefix, topic in _PREFIX_TOPICS.items() if name.startswith(prefix)), "event")
+        return known.meaning
+    place = field_level(name)
+    return f"{_FACET_WORDS[place[1]]} of the {relation(place[0])}" if place else ""
 
 
 def _technique(name: str) -> str:
     known = techniques().get(name)
     return f"{name} {known}" if known else name
+
+
+def _origins(case: Case) -> str:
+    places = [receipt.origin for exhibit in case.exhibits for receipt in exhibit.receipts]
+    return places[0] if len(places) == 1 else f"{places[0]} to {places[-1]}"
 
 
 def _lacking(case: Case) -> list[str]:

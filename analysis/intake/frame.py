@@ -85,7 +85,8 @@ def _alerts_frame(records: list[Record], times: pd.Series) -> pd.DataFrame:
     alerts = [record.alert for record in records]
     columns: dict[str, Any] = {
         "alert_id": pd.array(
-            [_alert_id(a, ns) for a, ns in zip(alerts, times.astype("int64"), strict=True)], dtype="str"
+            [_alert_id(a, ns) for a, ns in zip(alerts, times.astype("int64"), strict=True)],
+            dtype="str",
         ),
         "time": times.array,
         "priority": pd.Categorical([parse_priority(a["priority"]) for a in alerts], dtype=PRIORITY),

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import re
 import sys
 from dataclasses import dataclass
@@ -140,7 +141,9 @@ def parse_record(raw: bytes) -> dict[str, Any]:
     """
     text = raw.decode("utf-8", "replace")
     try:
-        alert = json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant)
+        alert = json.loads(
+            text, object_pairs_hook=_unique, parse_constant=_no_constant, parse_float=_finite
+        )
     except RecursionError:
         raise ValueError("nested too deeply") from None
     except json.JSONDecodeError as error:
@@ -162,7 +165,7 @@ def _decode(raw: bytes, origin: Origin) -> Record | Reject:
 def _check(alert: object) -> None:
     """Raise ValueError unless `alert` has what makes a Falco alert: rule, priority, time."""
     if not isinstance(alert, dict):
-        raise ValueError(f"a JSON {_kind(alert)}, not an alert object")  # noqa: TRY004: data, not code
+        raise ValueError(f"a JSON {_kind(alert)}, not an alert object")
     missing = [key for key in ("rule", "priority", "time") if key not in alert]
     if missing:
         raise ValueError(f"no Falco alert: lacks {', '.join(missing)}")
@@ -198,6 +201,12 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _no_constant(name: str) -> None:
     raise ValueError(f"no JSON: {name} is no JSON number")
+
+
+def _finite(text: str) -> float:
+    if math.isinf(number := float(text)):
+        raise ValueError(f"the number {text:.40} is beyond what a reader can hold")
+    return number
 
 
 def _without_surrogates(value: Any) -> Any:

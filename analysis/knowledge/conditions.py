@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from analysis.knowledge import Condition
 
@@ -25,30 +25,30 @@ class Verdict:
     needs: tuple[str, ...] = ()
 
 
+_HOLDS: dict[str, Callable[[Any, Any], bool]] = {
+    "is": lambda have, want: have == want,
+    "is_not": lambda have, want: have != want,
+    "in": lambda have, want: have in want,
+    "not_in": lambda have, want: have not in want,
+    "matches": lambda have, want: re.search(want, str(have)) is not None,
+    "not_matches": lambda have, want: re.search(want, str(have)) is None,
+    "above": lambda have, want: have > want,
+    "below": lambda have, want: have < want,
+}
+
+
 def test(condition: Condition, facts: Mapping[str, Any]) -> bool | None:
     """Return whether `facts` meet one condition; None where its field is not known."""
     if condition.operator == "present":
-        return (condition.field in facts) == condition.value
-    if condition.field not in facts:
+        return bool((condition.field in facts) == condition.value)
+    have = facts.get(condition.field)
+    if have is None or (condition.operator in ("above", "below") and not _is_number(have)):
         return None
-    have, want = facts[condition.field], condition.value
-    match condition.operator:
-        case "is":
-            return bool(have == want)
-        case "is_not":
-            return bool(have != want)
-        case "in":
-            return have in want
-        case "not_in":
-            return have not in want
-        case "matches":
-            return re.search(want, str(have)) is not None
-        case "not_matches":
-            return re.search(want, str(have)) is None
-        case "above":
-            return bool(have > want) if isinstance(have, int | float) else None
-        case _:
-            return bool(have < want) if isinstance(have, int | float) else None
+    return bool(_HOLDS[condition.operator](have, condition.value))
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def judge(
@@ -60,7 +60,7 @@ def judge(
         groups.append(_disjunction(any_of, facts))
     if any(group.holds is False for group in groups):
         refuted = next(group for group in groups if group.holds is False)
-        return Verdict(False, refuted.fields)  # noqa: FBT003
+        return Verdict(False, refuted.fields)
     fields = tuple(dict.fromkeys(field for group in groups for field in group.fields))
     needs = tuple(dict.fromkeys(field for group in groups for field in group.needs))
     return Verdict(None if any(g.holds is None for g in groups) else True, fields, needs)
@@ -69,7 +69,7 @@ def judge(
 def _conjunction(conditions: Sequence[Condition], facts: Mapping[str, Any]) -> Verdict:
     answers = [(condition.field, test(condition, facts)) for condition in conditions]
     if any(answer is False for _, answer in answers):
-        return Verdict(False, tuple(field for field, answer in answers if answer is False))  # noqa: FBT003
+        return Verdict(False, tuple(field for field, answer in answers if answer is False))
     unknown = tuple(field for field, answer in answers if answer is None)
     known = tuple(field for field, answer in answers if answer)
     return Verdict(None if unknown else True, known, unknown)
@@ -78,6 +78,6 @@ def _conjunction(conditions: Sequence[Condition], facts: Mapping[str, Any]) -> V
 def _disjunction(conditions: Sequence[Condition], facts: Mapping[str, Any]) -> Verdict:
     answers = [(condition.field, test(condition, facts)) for condition in conditions]
     if any(answer for _, answer in answers):
-        return Verdict(True, tuple(field for field, answer in answers if answer))  # noqa: FBT003
+        return Verdict(True, tuple(field for field, answer in answers if answer))
     unknown = tuple(field for field, answer in answers if answer is None)
     return Verdict(None if unknown else False, tuple(field for field, _ in answers), unknown)

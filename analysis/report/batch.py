@@ -28,6 +28,7 @@ from analysis.shown import lines, render
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from importlib.resources.abc import Traversable
 
     import pandas as pd
 
@@ -113,25 +114,33 @@ def _execute(folder: Path, incident_id: str) -> Any:
     # heavy, and needed only where a notebook is run
     import nbformat  # noqa: PLC0415
     import papermill  # noqa: PLC0415
+    from traitlets.config import Config  # noqa: PLC0415
 
-    source = files("analysis.report") / "incident_report.ipynb"
-    if not source.is_file():  # a checkout: the notebook lives in its own room
-        source = files("analysis").joinpath("..", "notebooks", "incident_report.ipynb")
     target = folder / NOTEBOOK
-    with as_file(source) as path:
+    with as_file(_template()) as path:
         papermill.execute_notebook(
             _no_braces(path),
             _no_braces(target),
             parameters={"alerts_path": ALERTS, "incident_id": incident_id},
-            cwd=_no_braces(folder),
+            cwd=str(folder),
+            request_save_on_cell_execute=False,  # once, at the end or at the error
             kernel_name="python3",
             execution_timeout=CELL_TIMEOUT,
             progress_bar=False,
+            # the kernel's link is a socket file of ours, not an open TCP port
+            config=Config(KernelManager={"transport": "ipc"}),
         )
     notebook = nbformat.read(target, as_version=4)
     _forget_the_run(notebook)
     _replace(target, nbformat.writes(notebook) + "\n")
     return notebook
+
+
+def _template() -> Traversable:
+    packaged = files("analysis.report") / "incident_report.ipynb"
+    # in a checkout the notebook lives in its own room
+    room = files("analysis").joinpath("..", "notebooks", "incident_report.ipynb")
+    return packaged if packaged.is_file() else room
 
 
 def _no_braces(path: Path) -> str:
@@ -187,7 +196,9 @@ def _index(outcomes: list[Outcome], incidents: pd.DataFrame, rejects: pd.DataFra
         rejects=Markup(shown),  # noqa: S704 - rendered, so escaped
     )
     blocks = [Markup(body)]  # noqa: S704 - rendered, so escaped
-    return render("page", title="Falco incident reports", contents=[], blocks=blocks, code=[], **style())
+    return render(
+        "page", title="Falco incident reports", contents=[], blocks=blocks, code=[], **style()
+    )
 
 
 def _replace(path: Path, content: str | bytes) -> None:

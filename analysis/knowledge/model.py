@@ -1,0 +1,194 @@
+"""The shapes of knowledge: playbook, check, command, field; and how a TOML table becomes one.
+
+In: tables as tomllib reads them. Out: frozen dataclasses. An unknown key, a missing one or a
+wrong value is a PlaybookError that names file, place and remedy.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import MISSING, dataclass, fields
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from analysis.errors import PlaybookError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+PHASES = ("preserve", "investigate", "contain", "eradicate", "recover", "harden", "tune")
+"""Order of work, after NIST SP 800-61: evidence comes before containment destroys it."""
+
+DISPOSITIONS = ("simulation", "known benign pattern", "needs review", "suspicious", "confirmed")
+CONFIDENCES = ("low", "medium", "high")
+SEVERITIES = ("informational", "low", "medium", "high", "critical")
+TOPICS = ("event", "container", "process", "executable", "user", "object")
+OPERATORS = ("is", "is_not", "in", "not_in", "matches", "not_matches", "above", "below", "present")
+
+_Made = TypeVar("_Made")
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """One test over one field, or over one derived column."""
+
+    field: str
+    operator: str
+    value: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """A claim and the conditions under which the alert supports it."""
+
+    claim: str
+    topic: str
+    all: tuple[Condition, ...] = ()
+    any: tuple[Condition, ...] = ()
+    cites: tuple[str, ...] = ()
+    confidence: str = "high"
+    severity: str = "informational"
+    techniques: tuple[str, ...] = ()
+    leads_to: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """A benign cause of the alert; supported, excluded or unknown by its conditions."""
+
+    cause: str
+    confirm: str
+    all: tuple[Condition, ...] = ()
+    any: tuple[Condition, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A command template: `shell` holds `{field}` placeholders; `all` says when it applies."""
+
+    phase: str
+    why: str
+    where: str
+    shell: str
+    all: tuple[Condition, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """A step that is no single command."""
+
+    phase: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Deciding:
+    """A field that decides the case, and why."""
+
+    field: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """An investigation step: the question, and how to answer it."""
+
+    question: str
+    how: str
+
+
+@dataclass(frozen=True, slots=True)
+class Playbook:
+    """What a rule means and what to do about it."""
+
+    meaning: str
+    rule: str = ""
+    source: str = ""
+    limits: tuple[str, ...] = ()
+    techniques: tuple[str, ...] = ()
+    examples: tuple[str, ...] = ()
+    include: tuple[str, ...] = ()
+    references: tuple[str, ...] = ()
+    deciding: tuple[Deciding, ...] = ()
+    check: tuple[Check, ...] = ()
+    benign: tuple[Cause, ...] = ()
+    step: tuple[Step, ...] = ()
+    command: tuple[Command, ...] = ()
+    advice: tuple[Advice, ...] = ()
+
+    @property
+    def generic(self) -> bool:
+        """Whether this stands in for a rule that has no playbook of its own."""
+        return not self.rule
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """What a Falco field means, under which heading it is shown, and its legal form in a command."""
+
+    topic: str
+    meaning: str
+    legal: str = ""
+
+
+_PARTS: dict[str, Callable[[Any, str], Any]] = {
+    "all": lambda table, place: tuple(_condition(one, place) for one in table),
+    "any": lambda table, place: tuple(_condition(one, place) for one in table),
+    "deciding": lambda table, place: make_all(Deciding, table, place),
+    "check": lambda table, place: make_all(Check, table, place),
+    "benign": lambda table, place: make_all(Cause, table, place),
+    "step": lambda table, place: make_all(Step, table, place),
+    "command": lambda table, place: make_all(Command, table, place),
+    "advice": lambda table, place: make_all(Advice, table, place),
+}
+_ALLOWED: dict[str, tuple[str, ...]] = {
+    "phase": PHASES,
+    "confidence": CONFIDENCES,
+    "severity": SEVERITIES,
+    "topic": TOPICS,
+    "leads_to": ("", *DISPOSITIONS),
+}
+
+
+def make_all(kind: type[_Made], table: Any, place: str) -> tuple[_Made, ...]:
+    """Return one `kind` for each table of a list; `place` says where the list stands."""
+    return tuple(make(kind, one, f"{place} {number}") for number, one in enumerate(table, 1))
+
+
+def make(kind: type[_Made], table: Mapping[str, Any], place: str) -> _Made:
+    """Return a `kind` made of a table; raise PlaybookError, naming `place`, where it is wrong."""
+    known = {field.name: field for field in fields(kind)}  # type: ignore[arg-type]
+    if unknown := table.keys() - known.keys():
+        raise PlaybookError(
+            place, f"unknown key {min(unknown)!r}", f"use one of {', '.join(known)}"
+        )
+    needed = [name for name, field in known.items() if field.default is MISSING]
+    if lacking := [name for name in needed if not table.get(name)]:
+        raise PlaybookError(place, f"no {lacking[0]}", "add it")
+    values = {}
+    for key, value in table.items():
+        if key in _PARTS:
+            values[key] = _PARTS[key](value, f"{place}: {key}")
+        elif isinstance(value, list):
+            values[key] = tuple(value)
+        elif not isinstance(value, str):
+            raise PlaybookError(place, f"{key} is no text", "write it in quotes")
+        elif value not in _ALLOWED.get(key, (value,)):
+            raise PlaybookError(place, f"{key} {value!r}", f"use one of {', '.join(_ALLOWED[key])}")
+        else:
+            # prose is wrapped in the file; a command's line breaks are its own
+            values[key] = value.strip() if key == "shell" else " ".join(value.split())
+    return kind(**values)
+
+
+def _condition(table: Mapping[str, Any], place: str) -> Condition:
+    operators = [key for key in table if key != "field"]
+    if "field" not in table or len(operators) != 1 or operators[0] not in OPERATORS:
+        remedy = f"write field and one of {', '.join(OPERATORS)}"
+        raise PlaybookError(place, f"condition {dict(table)}", remedy)
+    value = table[operators[0]]
+    if operators[0].endswith("matches"):
+        try:
+            re.compile(value)
+        except re.error as error:
+            raise PlaybookError(place, f"pattern {value!r}", str(error)) from None
+    return Condition(table["field"], operators[0], value)

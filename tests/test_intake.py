@@ -1,0 +1,271 @@
+"""read_alerts: whole, typed, exact; what is no alert comes back with a reason."""
+
+from __future__ import annotations
+
+import json
+
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import analysis as fa
+from analysis.errors import SourceError
+from analysis.schema import ENVELOPE, PRIORITIES, TIME
+
+from .conftest import lines, story
+
+PLAIN = {
+    "output": "text",
+    "priority": "Warning",
+    "rule": "A rule",
+    "time": "2026-01-02T03:04:05.123456789Z",
+    "output_fields": {"proc.name": "cat", "proc.tty": 0},
+}
+
+
+def test_one_row_per_alert_with_its_envelope():
+    """Each alert is a row; the envelope's columns come first, the fields under Falco's names."""
+    alerts, rejects = fa.read_alerts(lines(PLAIN, PLAIN | {"rule": "Another"}))
+
+    assert rejects.empty
+    assert list(alerts.columns) == [*ENVELOPE, "proc.name", "proc.tty"]
+    assert alerts["rule"].tolist() == ["A rule", "Another"]
+
+
+def test_time_is_utc_to_the_nanosecond():
+    """All nine digits are kept, in UTC, whatever the zone it was written in."""
+    moved = PLAIN | {"time": "2026-01-02T05:04:05.123456789+02:00"}
+    alerts, _ = fa.read_alerts(lines(PLAIN, moved))
+
+    assert alerts["time"].dtype == TIME
+    assert alerts["time"].tolist() == [pd.Timestamp("2026-01-02T03:04:05.123456789Z")] * 2
+
+
+@pytest.mark.parametrize("fraction", ["", ".5", ".123456789"])
+def test_falcosidekick_trims_the_fraction(fraction):
+    """A fraction of any length up to nine digits is a time; the unit stays nanoseconds."""
+    alerts, rejects = fa.read_alerts(lines(PLAIN | {"time": f"2026-01-02T03:04:05{fraction}Z"}))
+
+    assert rejects.empty
+    assert alerts["time"].dtype == TIME
+
+
+def test_priority_is_ordered_as_falco_orders_it():
+    """`>=` asks what Falco's `priority:` setting asks."""
+    every = [PLAIN | {"priority": name} for name in PRIORITIES]
+    alerts, _ = fa.read_alerts(lines(*every))
+
+    assert (alerts["priority"] >= "Error").tolist() == [False] * 4 + [True] * 4
+    assert alerts["priority"].max() == "Emergency"
+
+
+def test_info_and_any_case_are_priorities():
+    """Rules files say INFO; JSON says Informational; both are one priority."""
+    alerts, _ = fa.read_alerts(
+        lines(PLAIN | {"priority": "INFO"}, PLAIN | {"priority": "critical"})
+    )
+
+    assert alerts["priority"].tolist() == ["Informational", "Critical"]
+
+
+@given(st.lists(st.none() | st.integers(0, 2**64 - 1), min_size=1, max_size=6))
+def test_integers_are_exact_beside_missing_values(values):
+    """container.start_ts is beyond 2^53 and often null: no float ever holds it."""
+    alerts, _ = fa.read_alerts(lines(*[story(PLAIN, **{"container.start_ts": v}) for v in values]))
+
+    column = alerts["container.start_ts"]
+    assert [None if pd.isna(value) else int(value) for value in column] == values
+
+
+def test_integers_beyond_64_bits_stay_as_they_are():
+    """No dtype holds them; the column then holds Python's own integers."""
+    alerts, _ = fa.read_alerts(lines(story(PLAIN, **{"proc.tty": 2**64 + 1})))
+
+    assert alerts["proc.tty"].tolist() == [2**64 + 1]
+
+
+def test_a_field_that_changes_its_kind_keeps_its_values():
+    """evt.arg.flags is text in one rule and a number in another's hands."""
+    one, other = story(PLAIN, **{"evt.arg.x": "0"}), story(PLAIN, **{"evt.arg.x": 7})
+    alerts, _ = fa.read_alerts(lines(one, other, PLAIN))
+
+    assert alerts["evt.arg.x"].tolist()[:2] == ["0", 7]
+    assert pd.isna(alerts["evt.arg.x"][2])
+
+
+def test_missing_is_missing():
+    """Absent and null both read as missing; an empty text is a value."""
+    alerts, _ = fa.read_alerts(
+        lines(story(PLAIN, **{"fd.name": None}), story(PLAIN, **{"fd.name": ""}), PLAIN)
+    )
+
+    assert alerts["fd.name"].isna().tolist() == [True, False, True]
+
+
+def test_output_fields_cannot_take_the_envelope_s_place():
+    """A custom field named `rule` or `alert_id` is a field, not the rule."""
+    alerts, _ = fa.read_alerts(
+        lines(story(PLAIN, rule="forged", alert_id="forged") | {"priority_": 1})
+    )
+
+    assert alerts["rule"].tolist() == ["A rule"]
+    assert alerts["output_fields.rule"].tolist() == ["forged"]
+    assert alerts["extra.priority_"].tolist() == [1]
+
+
+def test_a_second_delivery_has_the_same_id(memfd):
+    """falcosidekick's uuid, trimmed time and source `syscalls` do not make another alert."""
+    sent = memfd | {"uuid": "other", "source": "syscalls"}
+    alerts, _ = fa.read_alerts(lines(memfd, sent))
+
+    assert len(set(alerts["alert_id"])) == 1
+
+
+def test_another_event_has_another_id(memfd):
+    """One nanosecond or one field makes another alert."""
+    later = memfd | {"time": memfd["time"].replace("453Z", "454Z")}
+    alerts, _ = fa.read_alerts(lines(memfd, later, story(memfd, **{"proc.tty": 1})))
+
+    assert alerts["alert_id"].nunique() == 3
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        (b'{"rule": "x", "pri', "no JSON: "),
+        (b"Thu Mar  5 12:00:00 2026: Falco initialized", "no JSON: "),
+        (b"[1, 2]", "a JSON array, not an alert object"),
+        (b'"text"', "a JSON string, not an alert object"),
+        (b'{"rule": "x"}', "no Falco alert: lacks priority, time"),
+        (json.dumps(PLAIN | {"priority": "Severe"}).encode(), "none of Falco's"),
+        (json.dumps(PLAIN | {"priority": 4}).encode(), "priority is a JSON number, not a string"),
+        (json.dumps(PLAIN | {"time": "12:00:00"}).encode(), "no ISO 8601 time with a zone"),
+        (json.dumps(PLAIN | {"time": "2026-13-02T03:04:05Z"}).encode(), "does not exist"),
+        (json.dumps(PLAIN | {"time": "0001-01-01T00:00:00Z"}).encode(), "does not exist"),
+        (json.dumps(PLAIN | {"time": "9999-12-31T23:59:59Z"}).encode(), "does not exist"),
+        (json.dumps(PLAIN | {"output_fields": [1]}).encode(), "output_fields is a JSON array"),
+        (json.dumps(PLAIN | {"tags": "T1059"}).encode(), "tags is no list of strings"),
+        (json.dumps(PLAIN | {"rule": ""}).encode(), "rule is empty"),
+        (b'{"rule": "x", "rule": "y"}', "the key 'rule' occurs twice"),
+        (b'{"rule": 1e999}', "beyond what a reader can hold"),
+        (b'{"rule": NaN}', "NaN is no JSON number"),
+        (b"[" * 200_000, "nested too deeply"),
+        (b"\x00\xff\xfe", "no JSON: "),
+    ],
+)
+def test_a_bad_line_is_a_reject_with_its_reason(line, reason):
+    """It stops nothing, loses no neighbour, and says where and why."""
+    good = json.dumps(PLAIN).encode()
+    alerts, rejects = fa.read_alerts(good + b"\n" + line + b"\n" + good + b"\n")
+
+    assert alerts["origin_line"].tolist() == [1, 3]
+    assert rejects["origin_line"].tolist() == [2]
+    assert reason in rejects["reason"][0]
+    assert len(rejects["excerpt"][0]) <= 200
+
+
+def test_every_record_is_accounted_for():
+    """Alerts and rejects together are the non-empty records."""
+    data = lines(PLAIN) + b"\n  \nnoise\n" + lines(PLAIN) + b"{}\n"
+    alerts, rejects = fa.read_alerts(data)
+
+    assert len(alerts) + len(rejects) == 4
+
+
+def test_documents_of_several_lines_between_lines():
+    """A pretty-printed alert is one record; lines before and after it are their own."""
+    pretty = json.dumps(PLAIN, indent=2).encode()
+    alerts, rejects = fa.read_alerts(lines(PLAIN) + pretty + b"\n" + lines(PLAIN))
+
+    assert rejects.empty
+    assert alerts["origin_line"].tolist() == [1, 2, 12]
+    assert len(set(alerts["alert_id"])) == 1
+
+
+def test_a_document_that_never_closes_takes_no_neighbour_along():
+    """The next alert begins at its own line."""
+    broken = b'{\n  "rule": "x",\n'
+    alerts, rejects = fa.read_alerts(broken + lines(PLAIN))
+
+    assert alerts["origin_line"].tolist() == [3]
+    assert rejects["origin_line"].tolist() == [1]
+
+
+def test_mark_and_line_ends_of_windows():
+    """A byte-order mark and CRLF are no part of an alert."""
+    data = b"\xef\xbb\xbf" + lines(PLAIN, PLAIN).replace(b"\n", b"\r\n")
+    alerts, rejects = fa.read_alerts(data)
+
+    assert rejects.empty
+    assert [json.loads(raw) for raw in fa.raw_records(alerts)] == [PLAIN, PLAIN]
+
+
+def test_raw_records_are_byte_for_byte(tmp_path):
+    """What is quoted is what was received: odd spacing, escapes and all."""
+    raw = b'{ "rule":"\\u0041",  "priority" : "Debug","time":"2026-01-02T03:04:05Z"}'
+    (tmp_path / "a.log").write_bytes(b"noise\n  " + raw + b"  \n")
+    alerts, _ = fa.read_alerts(tmp_path / "a.log")
+
+    assert fa.raw_records(alerts) == [raw]
+    assert alerts["origin_line"].tolist() == [2]
+
+
+def test_text_that_is_no_unicode_is_kept_with_marks():
+    """Invalid UTF-8 and lone surrogates become U+FFFD; the alert stays."""
+    bad = lines(PLAIN | {"rule": "X"}).replace(b"X", b"\xff") + lines(PLAIN | {"rule": "\ud800"})
+    alerts, rejects = fa.read_alerts(bad)
+
+    assert rejects.empty
+    assert alerts["rule"].tolist() == ["\ufffd", "\ufffd"]
+
+
+def test_folders_are_read_by_sorted_path(tmp_path):
+    """Order does not depend on the file system."""
+    for name in ("b.jsonl", "a.jsonl"):
+        (tmp_path / name).write_bytes(lines(PLAIN | {"rule": name}))
+    alerts, _ = fa.read_alerts(tmp_path)
+
+    assert alerts["rule"].tolist() == ["a.jsonl", "b.jsonl"]
+
+
+def test_what_cannot_be_read_is_named(tmp_path):
+    """A wrong call is an error for a person: which path, and what is the matter."""
+    with pytest.raises(SourceError, match="no such file or folder: "):
+        fa.read_alerts(tmp_path / "nowhere")
+    with pytest.raises(SourceError, match="holds no file"):
+        fa.read_alerts(tmp_path)
+
+
+def test_nothing_reads_as_nothing():
+    """Empty input gives empty frames of the right columns."""
+    alerts, rejects = fa.read_alerts(b"")
+
+    assert alerts.empty
+    assert rejects.empty
+    assert alerts["time"].dtype == TIME
+
+
+JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@given(st.dictionaries(st.text(), JSON, max_size=6), st.binary(max_size=60))
+def test_any_input_is_accounted_for(fields, noise):
+    """Whatever stands in the fields or between the lines: no exception, no loss."""
+    data = (
+        noise.replace(b"\n", b" ").replace(b"\r", b" ")
+        + b"\n"
+        + lines(PLAIN | {"output_fields": fields})
+    )
+    alerts, rejects = fa.read_alerts(data)
+
+    assert len(alerts) == 1
+    assert len(rejects) == bool(noise.removeprefix(b"\xef\xbb\xbf").strip())

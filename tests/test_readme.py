@@ -1,0 +1,47 @@
+"""README is exact: its commands and its example run as they stand."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from .conftest import ROOT
+
+README = (ROOT / "README.md").read_text()
+MAKEFILE = (ROOT / "Makefile").read_text()
+
+
+def blocks(language: str) -> list[str]:
+    """Return README's code blocks of one language."""
+    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+
+
+def test_example_runs():
+    """The example in Python runs in a fresh interpreter, from the checkout."""
+    (example,) = blocks("python")
+    subprocess.run([sys.executable, "-c", example], cwd=ROOT, check=True)
+
+
+def test_commands_are_the_command_s():
+    """Each shell line is a target of the Makefile, or falco-casebook with options it has."""
+    for line in "".join(blocks("sh")).splitlines():
+        words = line.split("#")[0].split()
+        if words[0] == "make":
+            assert re.search(rf"^{words[1]}:", MAKEFILE, re.MULTILINE)
+        else:
+            program = Path(sys.executable).parent / "falco-casebook"
+            assert words[0].endswith("falco-casebook")
+            shown = subprocess.run(
+                [program, words[1], "--help"], capture_output=True, check=True, text=True
+            )
+            assert {w for w in words if w.startswith("--")} <= set(
+                re.findall(r"--[a-z-]+", shown.stdout)
+            )
+
+
+def test_links_lead_somewhere():
+    """Each relative link is a file of the checkout."""
+    for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", README):
+        assert (ROOT / target).is_file(), target
