@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
-from analysis.features import DERIVED, derive
+from analysis.features import DERIVED, derive, whole_number
 from analysis.intake import parse_record, raw_records
+from analysis.knowledge import known_fields
 from analysis.schema import is_missing, parse_priority
 
 if TYPE_CHECKING:
@@ -72,9 +73,8 @@ class Exhibit:
         )
 
     def _value(self, name: str) -> Any:
-        if name in self.fields:
-            return self.fields[name]
-        return self.record.get(name) if name in ENVELOPE_FIELDS else None
+        # the envelope first: a custom output field may bear the name of an envelope key
+        return self.record.get(name) if name in ENVELOPE_FIELDS else self.fields.get(name)
 
 
 def exhibits(alerts: pd.DataFrame) -> list[Exhibit]:
@@ -108,10 +108,25 @@ def exhibits(alerts: pd.DataFrame) -> list[Exhibit]:
 
 
 def _facts(record: dict[str, Any]) -> dict[str, Any]:
-    fields = record.get("output_fields") or {}
-    # an envelope key wins over an output field of the same name: the field is some user's custom one
-    return (
-        {name: value for name, value in fields.items() if not is_missing(value)}
-        | {name: record[name] for name in ENVELOPE_FIELDS if record.get(name) is not None}
-        | {"priority": parse_priority(record["priority"])}
-    )
+    """Return what is known: values present, integers as integers, the envelope in one spelling."""
+    known = known_fields()
+    facts = {name: record[name] for name in ENVELOPE_FIELDS if record.get(name) is not None}
+    for name, value in (record.get("output_fields") or {}).items():
+        # a name without a dot is a custom field, and could pose as an envelope key or derived fact
+        if "." not in name or is_missing(value):
+            continue
+        if name in known and known[name].kind == "integer":
+            value = whole_number(value)  # noqa: PLW2901 - the same value, in its own kind
+        if value is not None and not (name.startswith("k8s.") and value == ""):
+            facts[name] = value
+    facts["priority"] = parse_priority(record["priority"])
+    facts["source"] = event_source(record)
+    return facts
+
+
+def event_source(record: dict[str, Any]) -> str:
+    """Return the event source of an alert; before Falco 0.30 alerts did not name it."""
+    if record["rule"].startswith("Falco internal:"):
+        return "internal"
+    source = record.get("source") or "syscall"
+    return "syscall" if source == "syscalls" else str(source)  # falcosidekick's word for ""

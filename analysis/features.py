@@ -6,14 +6,20 @@ Knows what a value *is* (34816 is /dev/pts/0); what it means is for findings and
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from analysis.flags import EXE_FLAGS, decode_exe_flags
+from analysis.flags import EXE_FLAGS, EXEC_EVENTS, decode_exe_flags
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
+
+OPEN_EVENTS = ("open", "openat", "openat2", "open_by_handle_at", "creat")
+
+_MEMFD = r"(?s)^/?memfd:(.*?)(?: \(deleted\))?\Z"
+_DIGITS = re.compile(r"-?\d{1,20}")
 
 DERIVED: dict[str, tuple[str, ...]] = {
     **{flag.column: ("evt.arg.flags", "evt.type", flag.field) for flag in EXE_FLAGS},
@@ -24,6 +30,7 @@ DERIVED: dict[str, tuple[str, ...]] = {
         "proc.is_exe_lower_layer",
     ),
     "exec_failed": ("evt.res", "evt.type"),
+    "open_failed": ("fd.num", "evt.res", "evt.type"),
     "memfd_name": ("proc.exepath",),
     "terminal": ("proc.tty",),
     "in_container": ("container.id",),
@@ -52,6 +59,8 @@ def derive(alerts: pd.DataFrame) -> pd.DataFrame:
             The file lies on overlayfs: one of the layer flags is set.
         exec_failed : boolean
             An exec event whose `evt.res` is not SUCCESS: process fields describe the *caller*.
+        open_failed : boolean
+            `fd.num` is -1, or an open event whose `evt.res` is not SUCCESS: tried, not opened.
         memfd_name : str
             Name given to memfd_create(2), where `proc.exepath` is one: `memfd:x` (eBPF) or
             `/memfd:x` (kernel module). Free text; may be empty.
@@ -75,24 +84,22 @@ def derive(alerts: pd.DataFrame) -> pd.DataFrame:
     alerts = decode_exe_flags(alerts)
     container = _text(alerts, "container.id")
     inside = (container != "host").where(container.notna() & (container != "")).astype("boolean")
-    since_start = _seconds(
-        alerts["time"].astype("int64").astype("Int64") - _whole(alerts, "container.start_ts")
-    )
-    ctime, start = _whole(alerts, "proc.exe_ino.ctime"), _whole(alerts, "container.start_ts")
+    in_container, on_host = inside.fillna(value=False), ~inside.fillna(value=True)
+    start = _whole(alerts, "container.start_ts", least=1)
+    since_start = _seconds(alerts["time"].astype("int64").astype("object") - start)
+    ctime = _whole(alerts, "proc.exe_ino.ctime", least=1)
+    age = _each(_whole(alerts, "proc.exe_ino.ctime_duration_proc_start"), signed)
     return alerts.assign(
         exe_layered=alerts["exe_upper_layer"] | alerts["exe_lower_layer"],
-        exec_failed=_exec_failed(alerts),
-        memfd_name=_text(alerts, "proc.exepath").str.extract(r"^/?memfd:(.*?)(?: \(deleted\))?$")[
-            0
-        ],
-        terminal=_each(_whole(alerts, "proc.tty"), terminal_name),
+        exec_failed=_failed(alerts, EXEC_EVENTS),
+        open_failed=_open_failed(alerts),
+        memfd_name=_text(alerts, "proc.exepath").str.extract(_MEMFD)[0],
+        terminal=_each(_whole(alerts, "proc.tty", least=0, most=2**32 - 1), terminal_name),
         in_container=inside,
-        container_age_s=since_start.where(inside.fillna(value=False)),
-        host_uptime_s=since_start.where((~inside).fillna(value=False)),
-        exe_age_at_start_s=_seconds(
-            _each(_whole(alerts, "proc.exe_ino.ctime_duration_proc_start"), signed).astype("Int64")
-        ),
-        exe_after_container_s=_seconds(ctime - start).where(inside.fillna(value=False)),
+        container_age_s=since_start.where(in_container),
+        host_uptime_s=since_start.where(on_host),
+        exe_age_at_start_s=_seconds(age),
+        exe_after_container_s=_seconds(ctime - start).where(in_container),
     )
 
 
@@ -117,10 +124,22 @@ def signed(value: int) -> int:
     return value - 2**64 if value >= 2**63 else value
 
 
-def _exec_failed(alerts: pd.DataFrame) -> pd.Series:
+def whole_number(value: object) -> int | None:
+    """Return an integer given as such or as digits (named extra fields are strings), or None."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    return int(value) if isinstance(value, str) and _DIGITS.fullmatch(value) else None
+
+
+def _failed(alerts: pd.DataFrame, events: Sequence[str]) -> pd.Series:
     result, event = _text(alerts, "evt.res"), _text(alerts, "evt.type")
-    known = result.notna() & event.isin(["execve", "execveat"])
-    return (result != "SUCCESS").where(known).astype("boolean")
+    return (result != "SUCCESS").where(result.notna() & event.isin(events)).astype("boolean")
+
+
+def _open_failed(alerts: pd.DataFrame) -> pd.Series:
+    descriptor = _whole(alerts, "fd.num")
+    by_descriptor = (descriptor == -1).where(descriptor.notna()).astype("boolean")
+    return _failed(alerts, OPEN_EVENTS).fillna(by_descriptor)
 
 
 def _text(alerts: pd.DataFrame, field: str) -> pd.Series:
@@ -130,12 +149,21 @@ def _text(alerts: pd.DataFrame, field: str) -> pd.Series:
     return text.astype("str").where(text != "<NA>")
 
 
-def _whole(alerts: pd.DataFrame, field: str) -> pd.Series:
+def _whole(
+    alerts: pd.DataFrame, field: str, *, least: int | None = None, most: int | None = None
+) -> pd.Series:
     """Return an integer field as Python ints or NA (object): exact up to any size."""
     column = alerts.get(field, pd.Series(index=alerts.index, dtype="object")).astype("object")
-    return column.where(
-        column.map(lambda v: isinstance(v, int) and not isinstance(v, bool)).astype("bool"), pd.NA
-    )
+
+    def inside(value: object) -> int | None:
+        number = whole_number(value)
+        if number is None or (least is not None and number < least):
+            return None
+        return None if most is not None and number > most else number
+
+    # row by row, because a column may mix integers, digits and anything else
+    numbers = pd.Series([inside(value) for value in column], index=alerts.index, dtype="object")
+    return numbers.where(numbers.notna(), pd.NA)
 
 
 def _each(values: pd.Series, function: Callable[[int], object]) -> pd.Series:

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from analysis.evidence import Evidence, Exhibit
 
 _NAME = re.compile(r"\{([a-z][a-z0-9_.]*(?:\[\d+\])?)\}")
-_TECHNIQUE = re.compile(r"T\d{4}(?:\.\d{3})?")
+# GCP rules write T1562-impair-defenses
+_TECHNIQUE = re.compile(r"(T\d{4}(?:\.\d{3})?)(?:-.*)?")
 _LONGEST_VALUE = 300  # characters of one value inside a sentence
 
 _SEVERITY = {
@@ -33,8 +34,8 @@ _SEVERITY = {
     "Warning": "medium",
     "Notice": "low",
 }
-# which of a single alert's leads decides: an exact shape that explains it, then what accuses it
-_PRECEDENCE = ("simulation", "known benign pattern", "suspicious", "needs review")
+# which of a single alert's leads decides: an explanation holds only where nothing speaks against it
+_PRECEDENCE = ("suspicious", "needs review", "simulation", "known benign pattern")
 # of several alerts the one that is least explained decides
 _GRAVITY = ("simulation", "known benign pattern", "needs review", "suspicious")
 
@@ -128,7 +129,7 @@ def _spoken(name: str, value: Any) -> str:
 
 
 def _check(check: Check, exhibit: Exhibit) -> Finding | None:
-    verdict = judge(check.all, check.any, exhibit.facts)
+    verdict = judge(check.all, check.any, exhibit.facts, check.unless)
     claim = fill_claim(check.claim, exhibit.facts) if verdict.holds else None
     if claim is None:
         return None
@@ -145,13 +146,15 @@ def _check(check: Check, exhibit: Exhibit) -> Finding | None:
 
 
 def _cause(cause: Cause, exhibit: Exhibit) -> BenignCause:
-    if not (cause.all or cause.any):
-        return BenignCause(cause.cause, cause.confirm, "unknown", (), ())
+    against = judge((), cause.unless, exhibit.facts)
+    if cause.unless and against.holds:
+        return BenignCause(cause.cause, cause.confirm, "excluded", exhibit.cite(against.fields), ())
     verdict = judge(cause.all, cause.any, exhibit.facts)
-    status = {True: "supported", False: "excluded", None: "unknown"}[verdict.holds]
-    return BenignCause(
-        cause.cause, cause.confirm, status, exhibit.cite(verdict.fields), verdict.needs
-    )
+    if (cause.all or cause.any) and verdict.holds:
+        cited = exhibit.cite(verdict.fields)
+        return BenignCause(cause.cause, cause.confirm, "supported", cited, ())
+    # what does not support a cause does not exclude it either
+    return BenignCause(cause.cause, cause.confirm, "unknown", (), verdict.needs)
 
 
 def _detection(exhibit: Exhibit) -> Finding:
@@ -165,7 +168,7 @@ def _detection(exhibit: Exhibit) -> Finding:
         exhibit.cite(("rule", "priority", "time", "hostname", "tags")),
         "high",
         _SEVERITY.get(facts["priority"], "informational"),
-        tuple(tag for tag in tags if _TECHNIQUE.fullmatch(tag)),
+        tuple(found[1] for tag in tags if (found := _TECHNIQUE.fullmatch(tag))),
     )
 
 
@@ -179,6 +182,10 @@ def _lineage(exhibit: Exhibit) -> list[Finding]:
     claim = f"Ancestry by name: {', '.join(parts)}. "
     gaps = above[above["name"].isna()]["relation"].tolist()
     claim += f"The alert names no {', no '.join(gaps)}. " if gaps else ""
-    claim += "It tells of no ancestor beyond."
     fields = [field for fields in named["fields"] for field in fields if not field.endswith("pid")]
+    if isinstance(joined := exhibit.facts.get("proc.aname"), str):
+        claim += f"Its list of all ancestors reads '{_spoken('', joined)}'."
+        fields.append("proc.aname")
+    else:
+        claim += "It tells of no ancestor beyond."
     return [Finding(claim, "process", exhibit.cite(fields), "high")]

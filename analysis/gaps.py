@@ -35,9 +35,7 @@ class Gap:
 
 def find_gaps(exhibit: Exhibit, playbook: Playbook) -> list[Gap]:
     """Return the deciding fields that this alert has no value for."""
-    source = exhibit.facts.get("source") or "syscall"
-    # falcosidekick names an empty source `syscalls`
-    source = "syscall" if source == "syscalls" else str(source)
+    source = exhibit.facts["source"]
     found = []
     for deciding in (*playbook.deciding, *identity_fields(source)):
         field = deciding.field

@@ -40,7 +40,13 @@ def test_event_generator_is_a_simulation(memfd):
         {"proc.exepath": "memfd:kworker"},
         {"proc.pname": "event-generatorx"},
         {"proc.pname": ...},
+        {"proc.exepath": "memfd:evil"},
+        {"proc.cmdline": "3 run helper.DoNothing\n"},
+        {"proc.pexepath": "/tmp/x"},
+        {"proc.aname[2]": "nginx"},
         {"evt.arg.flags": "EXE_WRITABLE"},
+        {"evt.arg.flags": "EXE_UPPER_LAYER|EXE_FROM_MEMFD"},
+        {"evt.arg.flags": None, "proc.exepath": None},
     ],
 )
 def test_imitations_of_the_test_tool_are_no_simulation(memfd, change):
@@ -72,7 +78,14 @@ def test_runc_s_own_clone_is_a_known_benign_pattern(memfd, path):
 
 @pytest.mark.parametrize(
     "change",
-    [{"proc.pname": "python3"}, {"proc.cmdline": "6 -c payload"}, {"proc.tty": 34816}],
+    [
+        {"proc.pname": "python3"},
+        {"proc.cmdline": "6 -c payload"},
+        {"proc.tty": 34816},
+        {"proc.aname[2]": "nginx"},
+        {"user.uid": 33},
+        {"proc.exepath": "memfd:runc_cloned_evil"},
+    ],
 )
 def test_imitations_of_runc_are_suspicious(memfd, change):
     """The name of a memfd is free text: it alone excuses nothing."""
@@ -101,6 +114,43 @@ def test_failed_execution_is_not_told_as_an_execution(memfd):
     assert "The execution succeeded" not in text
 
 
+def test_a_failed_runc_clone_explains_nothing(memfd):
+    """What did not run protects nobody: no benign pattern."""
+    case = case_of(story(memfd, **RUNC | {"evt.res": "ENOENT"}))
+
+    assert case.disposition == "needs review"
+
+
+def test_flags_that_contradict_each_other_decide_nothing(memfd):
+    """Two fields that disagree: one was altered on the way, so no explanation rests on them."""
+    for change in (
+        {"evt.arg.flags": "EXE_UPPER_LAYER|EXE_FROM_MEMFD"},
+        {"proc.exepath": "/usr/bin/ls"},
+        {"proc.is_exe_upper_layer": True, "proc.is_exe_lower_layer": True, "evt.arg.flags": ...},
+    ):
+        case = case_of(story(memfd, **change))
+
+        assert "do not rely on them" in claims(case)
+        assert "lay in the container's writable layer" not in claims(case)
+        assert case.disposition != "simulation"
+
+
+def test_disguise_as_a_kernel_thread(memfd):
+    """argv[0] is the disguise; a kernel thread has no program file."""
+    case = case_of(story(memfd, **{"proc.exe": "[kworker/u8:2]"}))
+
+    assert case.disposition == "suspicious"
+    assert "T1036" in [t for finding in case.reasons for t in finding.techniques]
+
+
+def test_kernel_thread_as_parent(memfd):
+    """By name alone the kernel may have started it; with a program file the name is a lie."""
+    parent = {"proc.pname": "kthreadd", "proc.cmdline": "x"}
+    assert "If it is one, the kernel itself" in claims(case_of(story(memfd, **parent)))
+    lie = case_of(story(memfd, **parent | {"proc.pexepath": "/tmp/kthreadd"}))
+    assert lie.disposition == "suspicious"
+
+
 def test_digit_without_memfd(memfd):
     """systemd-executor runs through a descriptor too: a digit as name is no memfd."""
     systemd = {
@@ -122,6 +172,55 @@ def test_unknown_parent_is_not_invented(memfd):
 
     assert "Ancestry" not in claims(case)
     assert "proc.pname" in {gap.field for gap in case.gaps}
+
+
+def test_shim_above_a_host_process(memfd):
+    """Below a shim and yet on the host: it crossed a boundary; that is not called normal."""
+    case = case_of(story(memfd, **{"container.id": "host"}))
+
+    assert "crossed the boundary of a container" in claims(case)
+    assert "no anomaly" not in claims(case)
+
+
+def test_all_ancestors_in_one_text(memfd):
+    """Falco 0.44 joins all names: quoted as it is, and no end of the chain is claimed."""
+    text = claims(
+        case_of(story(memfd, **{"proc.aname": "event-generator containerd-shim systemd"}))
+    )
+
+    assert "Its list of all ancestors reads 'event-generator containerd-shim systemd'" in text
+    assert "no ancestor beyond" not in text
+
+
+@pytest.mark.parametrize(
+    ("changes", "said", "unsaid"),
+    [
+        ({"user.uid": 4294967295}, "did not know the user", "points to a file of his own"),
+        ({"user.uid": "0"}, "The process ran as root, for whom", "points to a file of his own"),
+        ({"user.uid": True}, "the alert has no user id", "user id True"),
+        ({"user.uid": 1000}, "points to a file of his own", "for whom that holds"),
+        ({"user.loginuid": 4294967295}, "belongs to no login session", "opened for user id"),
+        ({"proc.tty": -1}, "The process ran as", "terminal, device"),
+        ({"proc.tty": 2**70}, "The process ran as", "terminal, device"),
+        ({"container.start_ts": 0}, "The process ran as", "first process had started"),
+    ],
+)
+def test_values_that_are_no_values(memfd, changes, said, unsaid):
+    """Unknown ids, digits as text, and numbers beyond what can be: read as what they are."""
+    text = claims(case_of(story(memfd, **changes)))
+
+    assert said in text
+    assert unsaid not in text
+
+
+def test_custom_fields_cannot_pose_as_facts(memfd):
+    """A field without a dot is somebody's own: neither evidence nor a derived fact."""
+    forged = {"terminal": "ha", "container_age_s": 3, "hostname": "forged", "rule": "forged"}
+    case = case_of(story(memfd, **forged))
+
+    assert "forged" not in claims(case)
+    assert "terminal, ha" not in claims(case)
+    assert not [e for f in case.findings for e in f.evidence if e.value == "forged"]
 
 
 # ---------------------------------------------------------------- gaps
@@ -165,7 +264,7 @@ def test_terminal_shell_by_exec(shell):
 
     assert case.disposition == "needs review"
     assert "the shape of an exec session" in claims(case)
-    assert [c.status for c in case.causes] == ["supported", "unknown"]
+    assert [c.status for c in case.causes] == ["supported", "unknown", "unknown"]
 
 
 def test_terminal_shell_under_a_server(shell):
@@ -202,6 +301,99 @@ def test_shadow_by_backup(shadow):
 
     assert case.disposition == "needs review"
     assert case.causes[0].status == "supported"
+
+
+def test_shadow_by_exec_in_a_container(shadow):
+    """No login id is normal in a container: it excludes no administrator."""
+    inside = {
+        "container.id": "dca990c78804",
+        "user.loginuid": -1,
+        "proc.cmdline": "cat /etc/shadow",
+    }
+    case = case_of(story(shadow, **inside))
+
+    assert "the hashes are those of accounts inside the container" in claims(case)
+    assert [cause.status for cause in case.causes] == ["unknown", "unknown"]
+
+
+def test_a_backup_tool_s_name_in_tmp(shadow):
+    """A name is free: from /tmp it is no backup, and suspicious."""
+    imitation = {
+        "proc.name": "tar",
+        "proc.cmdline": "tar c /etc",
+        "proc.tty": 0,
+        "proc.exepath": "/tmp/tar",
+    }
+    case = case_of(story(shadow, **imitation))
+
+    assert case.disposition == "suspicious"
+    assert case.causes[0].status == "excluded"
+
+
+@pytest.mark.parametrize("change", [{"fd.num": -1}, {"evt.res": "EACCES"}])
+def test_a_failed_open_is_an_attempt(shadow, change):
+    """Tried is not opened."""
+    text = claims(case_of(story(shadow, **change)))
+
+    assert "was tried, not opened" in text
+    assert "The file opened was" not in text
+
+
+def test_event_generator_reads_shadow(shadow):
+    """The tool itself, from its own path and with its own arguments; from /tmp it is not it."""
+    tool = {
+        "proc.name": "event-generator",
+        "proc.exepath": "/bin/event-generator",
+        "proc.cmdline": "event-generator run syscall --loop",
+        "proc.pname": "containerd-shim",
+        "container.id": "dca990c78804",
+    }
+    assert case_of(story(shadow, **tool)).disposition == "simulation"
+    assert (
+        case_of(story(shadow, **tool | {"proc.exepath": "/tmp/event-generator"})).disposition
+        == "suspicious"
+    )
+    assert (
+        case_of(story(shadow, **tool | {"proc.cmdline": "event-generator run-evil"})).disposition
+        != "simulation"
+    )
+    assert case_of(story(shadow, **tool | {"proc.pname": "nginx"})).disposition == "suspicious"
+
+
+def test_shell_under_an_interpreter(shell):
+    """Editors and web terminals do this too: to be looked at, no more."""
+    case = case_of(story(shell, **{"proc.pname": "node"}))
+
+    assert case.disposition == "needs review"
+    assert "web terminals start shells this way" in claims(case)
+
+
+def test_falco_speaks_of_itself():
+    """A drop alert is no detection: no process is missed, no container to be frozen."""
+    drop = {
+        "rule": "Falco internal: syscall event drop",
+        "priority": "Debug",
+        "time": "2026-01-02T03:04:05Z",
+        "output_fields": {"n_drops": "7"},
+    }
+    case = case_of(drop)
+
+    assert not case.gaps
+    assert not case.withheld
+    assert "no detection" in case.playbooks[0].meaning
+
+
+def test_a_rule_of_another_source_has_its_own_name(shell):
+    """The playbook belongs to the rule of its source, not to whoever bears its name."""
+    assert case_of(shell | {"source": "k8s_audit"}).playbooks[0].generic
+    assert not case_of(shell | {"source": "syscalls"}).playbooks[0].generic
+
+
+def test_tags_with_suffixes_are_techniques(shell):
+    """GCP rules write T1562-impair-defenses."""
+    case = case_of(shell | {"tags": ["T1562-impair-defenses", "T1059.004", "TA0005", "T15"]})
+
+    assert case.findings[0].techniques == ("T1562", "T1059.004")
 
 
 def test_open_flags_are_not_exe_flags(shadow):

@@ -46,6 +46,7 @@ __all__ = [
     "known_fields",
     "legal_patterns",
     "load_playbooks",
+    "names",
     "playbook_for",
     "readings",
     "slug",
@@ -71,15 +72,15 @@ _TOPICS = {
 def playbook_for(rule: str, source: str) -> Playbook:
     """Return the playbook of a Falco rule; the source's generic one where there is none."""
     own, generic = slug(rule), f"generic-{slug(source)}"
-    names = _names()
-    if own in names and _playbook(own).rule == rule:
+    known = _playbook_names()
+    if own in known and (_playbook(own).rule, _playbook(own).source) == (rule, source):
         return _playbook(own)
-    return _playbook(generic if generic in names else "generic")
+    return _playbook(generic if generic in known else "generic")
 
 
 def load_playbooks() -> dict[str, Playbook]:
     """Return all playbooks by file name, without `.toml`."""
-    return {name: _playbook(name) for name in sorted(_names())}
+    return {name: _playbook(name) for name in sorted(_playbook_names())}
 
 
 @cache
@@ -92,6 +93,12 @@ def readings() -> tuple[Check, ...]:
 def identity_fields(source: str) -> tuple[Deciding, ...]:
     """Return the fields without which no alert of this event source can be tied to a process."""
     return make_all(Deciding, _load("sources.toml").get(source, ()), f"sources.toml: {source}")
+
+
+@cache
+def names() -> dict[str, str]:
+    """Return the patterns of program names, by kind of program: `names.toml`."""
+    return {str(key): str(pattern) for key, pattern in _load("names.toml").items()}
 
 
 @cache
@@ -139,7 +146,7 @@ def slug(name: str) -> str:
 
 
 @cache
-def _names() -> frozenset[str]:
+def _playbook_names() -> frozenset[str]:
     folder = files(__package__) / "playbooks"
     return frozenset(f.name.removesuffix(".toml") for f in folder.iterdir() if ".toml" in f.name)
 

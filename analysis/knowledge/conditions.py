@@ -10,6 +10,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from analysis.knowledge import names
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
@@ -32,6 +34,8 @@ _HOLDS: dict[str, Callable[[Any, Any], bool]] = {
     "not_in": lambda have, want: have not in want,
     "matches": lambda have, want: re.search(want, str(have)) is not None,
     "not_matches": lambda have, want: re.search(want, str(have)) is None,
+    "named": lambda have, want: re.search(names()[want], str(have)) is not None,
+    "not_named": lambda have, want: re.search(names()[want], str(have)) is None,
     "above": lambda have, want: have > want,
     "below": lambda have, want: have < want,
 }
@@ -52,9 +56,18 @@ def _is_number(value: Any) -> bool:
 
 
 def judge(
-    all_of: Sequence[Condition], any_of: Sequence[Condition], facts: Mapping[str, Any]
+    all_of: Sequence[Condition],
+    any_of: Sequence[Condition],
+    facts: Mapping[str, Any],
+    unless: Sequence[Condition] = (),
 ) -> Verdict:
-    """Return whether all of the first and, where given, at least one of the second hold."""
+    """Return whether all of `all_of` hold, one of `any_of` where given, and none of `unless`.
+
+    A condition of `unless` that is not known refutes nothing.
+    """
+    refuting = tuple(condition.field for condition in unless if test(condition, facts))
+    if refuting:
+        return Verdict(False, refuting)
     groups = [_conjunction(all_of, facts)]
     if any_of:
         groups.append(_disjunction(any_of, facts))

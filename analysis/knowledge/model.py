@@ -22,7 +22,11 @@ DISPOSITIONS = ("simulation", "known benign pattern", "needs review", "suspiciou
 CONFIDENCES = ("low", "medium", "high")
 SEVERITIES = ("informational", "low", "medium", "high", "critical")
 TOPICS = ("event", "container", "process", "executable", "user", "object")
-OPERATORS = ("is", "is_not", "in", "not_in", "matches", "not_matches", "above", "below", "present")
+OPERATORS = (
+    *("is", "is_not", "in", "not_in", "matches", "not_matches"),
+    *("named", "not_named", "above", "below", "present"),
+)
+"""What a condition may ask; `named` asks by a pattern of names.toml."""
 
 _Made = TypeVar("_Made")
 
@@ -38,12 +42,13 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """A claim and the conditions under which the alert supports it."""
+    """A claim; the alert supports it where all of `all` hold, one of `any`, none of `unless`."""
 
     claim: str
     topic: str
     all: tuple[Condition, ...] = ()
     any: tuple[Condition, ...] = ()
+    unless: tuple[Condition, ...] = ()
     cites: tuple[str, ...] = ()
     confidence: str = "high"
     severity: str = "informational"
@@ -53,12 +58,13 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """A benign cause of the alert; supported, excluded or unknown by its conditions."""
+    """A benign cause: supported by `all` and `any`, excluded by one of `unless`, else unknown."""
 
     cause: str
     confirm: str
     all: tuple[Condition, ...] = ()
     any: tuple[Condition, ...] = ()
+    unless: tuple[Condition, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,16 +129,18 @@ class Playbook:
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """What a Falco field means, under which heading it is shown, and its legal form in a command."""
+    """What a Falco field means: its heading, its legal form in a command, its kind if a number."""
 
     topic: str
     meaning: str
     legal: str = ""
+    kind: str = ""
 
 
 _PARTS: dict[str, Callable[[Any, str], Any]] = {
     "all": lambda table, place: tuple(_condition(one, place) for one in table),
     "any": lambda table, place: tuple(_condition(one, place) for one in table),
+    "unless": lambda table, place: tuple(_condition(one, place) for one in table),
     "deciding": lambda table, place: make_all(Deciding, table, place),
     "check": lambda table, place: make_all(Check, table, place),
     "benign": lambda table, place: make_all(Cause, table, place),
@@ -145,6 +153,7 @@ _ALLOWED: dict[str, tuple[str, ...]] = {
     "confidence": CONFIDENCES,
     "severity": SEVERITIES,
     "topic": TOPICS,
+    "kind": ("", "integer"),
     "leads_to": ("", *DISPOSITIONS),
 }
 
