@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from analysis.evidence import Evidence
 
 Cell = dict[str, Any]
+NOTEBOOK_STYLE = (
+    "<style>.casebook td, .casebook th { text-align: left; vertical-align: top }</style>"
+)
+"""What a notebook needs to show our tables well; a page has its own style and drops this one."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +34,7 @@ class Shown:
     text: str
 
     def _repr_html_(self) -> str:
-        return self.html
+        return NOTEBOOK_STYLE + self.html
 
     def __repr__(self) -> str:
         return self.text

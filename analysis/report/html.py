@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import mistune
 from markupsafe import Markup
 
-from analysis.shown import lines, render
+from analysis.shown import NOTEBOOK_STYLE, lines, render
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -77,7 +77,8 @@ def _anchor(text: str) -> str:
 def _output(output: Any) -> Markup:
     data = output.get("data", {})
     if "text/html" in data:
-        return Markup(_joined(data["text/html"]))  # noqa: S704 - made by tables.py, escaped there
+        html = _joined(data["text/html"]).replace(NOTEBOOK_STYLE, "")
+        return Markup(html)  # noqa: S704 - made by tables.py, escaped there
     if "image/svg+xml" in data:
         svg = base64.b64encode(_joined(data["image/svg+xml"]).encode()).decode()
         alt = output.metadata.get("image/svg+xml", {}).get("alt", "")
