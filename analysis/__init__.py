@@ -23,8 +23,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from analysis.case import Case, investigate
+    from analysis.conversion import convert
     from analysis.features import derive
     from analysis.flags import decode_exe_flags
+    from analysis.identity import identify
     from analysis.incidents import correlate
     from analysis.intake import raw_records, read_alerts
     from analysis.knowledge import load_playbooks
@@ -36,9 +38,11 @@ __version__ = "0.1.0"
 _HOMES = {
     "Case": "analysis.case",
     "ancestry": "analysis.lineage",
+    "convert": "analysis.conversion",
     "correlate": "analysis.incidents",
     "decode_exe_flags": "analysis.flags",
     "derive": "analysis.features",
+    "identify": "analysis.identity",
     "investigate": "analysis.case",
     "load_playbooks": "analysis.knowledge",
     "raw_records": "analysis.intake",
@@ -49,9 +53,11 @@ _HOMES = {
 __all__ = [
     "Case",
     "ancestry",
+    "convert",
     "correlate",
     "decode_exe_flags",
     "derive",
+    "identify",
     "investigate",
     "load_playbooks",
     "raw_records",

@@ -47,7 +47,7 @@ class Case:
     @property
     def rules(self) -> list[str]:
         """The names of the rules that fired, in order of time."""
-        return list(dict.fromkeys(exhibit.record["rule"] for exhibit in self.exhibits))
+        return list(dict.fromkeys(exhibit.rule for exhibit in self.exhibits))
 
     @property
     def summary(self) -> str:
@@ -99,7 +99,7 @@ def investigate(alerts: pd.DataFrame, *, incident_id: str | None = None) -> Case
         raise KeyError(f"no incident {incident_id}")
     chosen = alerts[alerts["incident_id"] == incident_id]
     shown = exhibits(chosen)
-    books = [playbook_for(e.record["rule"], e.facts["source"]) for e in shown]
+    books = [playbook_for(e.rule, e.facts["source"]) for e in shown]
     pairs = list(zip(shown, books, strict=True))
     findings = [find(exhibit, book) for exhibit, book in pairs]
     verdicts = [disposition(found) for found in findings]

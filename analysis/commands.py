@@ -65,6 +65,8 @@ def fill_commands(
 
 
 def _window(time: pd.Timestamp) -> dict[str, str]:
+    if pd.isna(time):
+        return {}
     start, end = (time - WINDOW).floor("s"), (time + WINDOW).ceil("s")
     return {
         # as journalctl reads it, and as Docker and kubectl do (RFC 3339)

@@ -7,12 +7,14 @@ statement finds it, character for character, in the raw alert.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
-from analysis.features import DERIVED, derive, whole_number
-from analysis.intake import parse_record, raw_records
+from analysis.errors import SourceError
+from analysis.features import DERIVED, derive
+from analysis.identity import identify
+from analysis.intake import Origin, Record, frame_of, iter_records, raw_records, whole_number
 from analysis.knowledge import known_fields
 from analysis.schema import is_missing, parse_priority
 
@@ -59,6 +61,11 @@ class Exhibit:
     receipts: tuple[Receipt, ...]
 
     @property
+    def rule(self) -> str:
+        """The rule's name; a text alert may not tell it."""
+        return self.record.get("rule") or "(rule not named)"
+
+    @property
     def fields(self) -> dict[str, Any]:
         """The alert's output fields as received."""
         return self.record.get("output_fields") or {}
@@ -83,28 +90,47 @@ def exhibits(alerts: pd.DataFrame) -> list[Exhibit]:
     Meant for the alerts of one incident: it goes row by row, because each row becomes one
     quotable object with its raw bytes.
 
+    Parameters
+    ----------
+    alerts : DataFrame
+        As `correlate` returns it: with `alert_id`.
+
     Raises
     ------
     SourceError
-        If the source of an alert is gone.
+        If the source of an alert is gone, or no longer holds it.
     """
     derived = derive(alerts)[list(DERIVED)].astype("object")
     found: dict[str, Exhibit] = {}
     for row, raw in enumerate(raw_records(alerts)):
         envelope = alerts.iloc[row]
-        origin = f"{PurePath(envelope['origin_file']).name}:{envelope['origin_line']}"
-        receipt = Receipt(origin, raw)
         alert_id = str(envelope["alert_id"])
+        place = Origin(
+            PurePath(str(envelope["origin_file"])).name,
+            int(envelope["origin_line"]),
+            int(envelope["origin_offset"]),
+            len(raw),
+        )
+        receipt = Receipt(f"{place.file}:{place.line}", raw)
         if alert_id in found:
             first = found[alert_id]
-            found[alert_id] = Exhibit(
-                alert_id, first.time, first.record, first.facts, (*first.receipts, receipt)
-            )
+            found[alert_id] = replace(first, receipts=(*first.receipts, receipt))
             continue
-        record = parse_record(raw)
+        record = _record(raw, place, alert_id)
         facts = _facts(record) | {str(k): v for k, v in derived.iloc[row].dropna().items()}
         found[alert_id] = Exhibit(alert_id, envelope["time"], record, facts, (receipt,))
-    return sorted(found.values(), key=lambda exhibit: (exhibit.time, exhibit.alert_id))
+    return sorted(found.values(), key=lambda exhibit: (str(exhibit.time), exhibit.alert_id))
+
+
+def _record(raw: bytes, place: Origin, alert_id: str) -> dict[str, Any]:
+    """Return the alert of this id in a record; a wrapper's record may hold several."""
+    records = [one for one in iter_records(place.file, raw) if isinstance(one, Record)]
+    if len(records) > 1:
+        ids = identify(frame_of(records))["alert_id"].tolist()
+        records = [one for one, own in zip(records, ids, strict=True) if own == alert_id]
+    if not records:
+        raise SourceError(f"{place.file}:{place.line} no longer holds the alert {alert_id}")
+    return records[0].alert
 
 
 def _facts(record: dict[str, Any]) -> dict[str, Any]:
@@ -119,14 +145,14 @@ def _facts(record: dict[str, Any]) -> dict[str, Any]:
             value = whole_number(value)  # noqa: PLW2901 - the same value, in its own kind
         if value is not None and not (name.startswith("k8s.") and value == ""):
             facts[name] = value
-    facts["priority"] = parse_priority(record["priority"])
+    facts["priority"] = parse_priority(str(record["priority"]))
     facts["source"] = event_source(record)
     return facts
 
 
 def event_source(record: dict[str, Any]) -> str:
     """Return the event source of an alert; before Falco 0.30 alerts did not name it."""
-    if record["rule"].startswith("Falco internal:"):
+    if (record.get("rule") or "").startswith("Falco internal:"):
         return "internal"
     source = record.get("source") or "syscall"
     return "syscall" if source == "syscalls" else str(source)  # falcosidekick's word for ""

@@ -6,12 +6,12 @@ Knows what a value *is* (34816 is /dev/pts/0); what it means is for findings and
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from analysis.flags import EXE_FLAGS, EXEC_EVENTS, decode_exe_flags
+from analysis.intake import whole_number
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 OPEN_EVENTS = ("open", "openat", "openat2", "open_by_handle_at", "creat")
 
 _MEMFD = r"(?s)^/?memfd:(.*?)(?: \(deleted\))?\Z"
-_DIGITS = re.compile(r"-?\d{1,20}")
 
 DERIVED: dict[str, tuple[str, ...]] = {
     **{flag.column: ("evt.arg.flags", "evt.type", flag.field) for flag in EXE_FLAGS},
@@ -73,7 +72,7 @@ def derive(alerts: pd.DataFrame) -> pd.DataFrame:
             `time` minus `container.start_ts`, which on a host is its boot.
         exe_age_at_start_s : Float64 [s]
             How old the program file's ctime was when the process was cloned; negative where
-            the file changed after that. Falco prints it unsigned, wrapped at 2^64.
+            the file changed after that.
         exe_after_container_s : Float64 [s]
             The program file's ctime minus the container's start.
 
@@ -86,9 +85,9 @@ def derive(alerts: pd.DataFrame) -> pd.DataFrame:
     inside = (container != "host").where(container.notna() & (container != "")).astype("boolean")
     in_container, on_host = inside.fillna(value=False), ~inside.fillna(value=True)
     start = _whole(alerts, "container.start_ts", least=1)
-    since_start = _seconds(alerts["time"].astype("int64").astype("object") - start)
+    since_start = _seconds(_whole(alerts, "time") - start)
     ctime = _whole(alerts, "proc.exe_ino.ctime", least=1)
-    age = _each(_whole(alerts, "proc.exe_ino.ctime_duration_proc_start"), signed)
+    age = _whole(alerts, "proc.exe_ino.ctime_duration_proc_start")
     return alerts.assign(
         exe_layered=alerts["exe_upper_layer"] | alerts["exe_lower_layer"],
         exec_failed=_failed(alerts, EXEC_EVENTS),
@@ -119,18 +118,6 @@ def terminal_name(device: int) -> str:
     return "/dev/console" if (major, minor) == (5, 1) else f"device {major}:{minor}"
 
 
-def signed(value: int) -> int:
-    """Read an unsigned 64-bit difference that wrapped as the negative number it is."""
-    return value - 2**64 if value >= 2**63 else value
-
-
-def whole_number(value: object) -> int | None:
-    """Return an integer given as such or as digits (named extra fields are strings), or None."""
-    if isinstance(value, int) and not isinstance(value, bool):
-        return value
-    return int(value) if isinstance(value, str) and _DIGITS.fullmatch(value) else None
-
-
 def _failed(alerts: pd.DataFrame, events: Sequence[str]) -> pd.Series:
     result, event = _text(alerts, "evt.res"), _text(alerts, "evt.type")
     return (result != "SUCCESS").where(result.notna() & event.isin(events)).astype("boolean")
@@ -144,26 +131,31 @@ def _open_failed(alerts: pd.DataFrame) -> pd.Series:
 
 def _text(alerts: pd.DataFrame, field: str) -> pd.Series:
     column = alerts.get(field, pd.Series(index=alerts.index, dtype="str"))
-    # a value of another kind is no text that Falco writes for such a field: unknown
-    text = column.where(column.map(lambda v: isinstance(v, str)).astype("bool"))
-    return text.astype("str").where(text != "<NA>")
+    if column.dtype == object:  # a frame that read_alerts did not make
+        column = column.where(column.map(lambda value: isinstance(value, str)).astype("bool"))
+    text = column.astype("str")
+    return text.where(text != "<NA>")
 
 
 def _whole(
     alerts: pd.DataFrame, field: str, *, least: int | None = None, most: int | None = None
 ) -> pd.Series:
-    """Return an integer field as Python ints or NA (object): exact up to any size."""
-    column = alerts.get(field, pd.Series(index=alerts.index, dtype="object")).astype("object")
-
-    def inside(value: object) -> int | None:
-        number = whole_number(value)
-        if number is None or (least is not None and number < least):
-            return None
-        return None if most is not None and number > most else number
-
-    # row by row, because a column may mix integers, digits and anything else
-    numbers = pd.Series([inside(value) for value in column], index=alerts.index, dtype="object")
-    return numbers.where(numbers.notna(), pd.NA)
+    """Return an integer field, a time or duration in ns, as Int64: exact, or missing."""
+    column = alerts.get(field, pd.Series(index=alerts.index, dtype="Int64"))
+    if column.dtype.kind in "mM":
+        numbers = column.astype("int64").astype("Int64").where(column.notna())
+    elif column.dtype == "UInt64":
+        numbers = column.where(column < 2**63).astype("Int64")
+    elif column.dtype == "Int64":
+        numbers = column
+    else:  # a frame that read_alerts did not make
+        numbers = column.map(whole_number, na_action="ignore").astype("Int64")
+    known = numbers.notna()
+    if least is not None:
+        known &= (numbers >= least).fillna(value=False)
+    if most is not None:
+        known &= (numbers <= most).fillna(value=False)
+    return numbers.where(known)
 
 
 def _each(values: pd.Series, function: Callable[[int], object]) -> pd.Series:

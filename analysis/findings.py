@@ -159,8 +159,10 @@ def _cause(cause: Cause, exhibit: Exhibit) -> BenignCause:
 
 def _detection(exhibit: Exhibit) -> Finding:
     facts = exhibit.facts
+    rule = "Falco's rule '{rule}'" if "rule" in facts else "A rule of Falco's that is not named"
+    time = "{time}" if "time" in facts else "a time whose date is not told"
     sensor = ", reported by the sensor on {hostname}" if "hostname" in facts else ""
-    claim = "Falco's rule '{rule}' (priority {priority}) fired on an event at {time}" + sensor + "."
+    claim = f"{rule} (priority {{priority}}) fired on an event at {time}{sensor}."
     tags = exhibit.record.get("tags") or []
     return Finding(
         fill_claim(claim, facts) or "",

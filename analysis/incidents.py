@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
+from analysis.identity import identify
 from analysis.schema import require
 
 if TYPE_CHECKING:
@@ -21,12 +22,14 @@ def correlate(alerts: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     Parameters
     ----------
     alerts : DataFrame
-        Reads `alert_id`, `time`, `priority`, `rule`, `hostname`.
+        As `read_alerts` returns it. Reads `time`, `priority`, `rule`, `hostname`, and what
+        `identify` reads.
 
     Returns
     -------
     alerts : DataFrame
-        A copy with `incident_id` (str): `inc-` and 16 hexadecimal digits.
+        A copy with `alert_id` (see `identify`) and `incident_id` (str): `inc-` and 16
+        hexadecimal digits.
     incidents : DataFrame
         One row per incident, by time: `incident_id`, `first_seen`, `last_seen`
         (datetime64[ns, UTC]), `priority` (the highest), `rule`, `hostname`, `records` (int,
@@ -37,9 +40,13 @@ def correlate(alerts: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     AlertSchemaError
         If a column above is missing.
     """
-    require(alerts, ("alert_id", "time", "priority", "rule", "hostname"), by="correlate")
+    require(alerts, ("time", "priority", "rule", "hostname"), by="correlate")
+    attrs = alerts.attrs
+    if "alert_id" not in alerts:
+        alerts = identify(alerts)
     known = {alert: incident_id([alert]) for alert in alerts["alert_id"].unique()}
     alerts = alerts.assign(incident_id=alerts["alert_id"].map(known).astype("str"))
+    alerts.attrs = attrs
     incidents = alerts.groupby("incident_id", as_index=False).agg(
         first_seen=("time", "min"),
         last_seen=("time", "max"),

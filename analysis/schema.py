@@ -33,19 +33,22 @@ PRIORITY = pd.CategoricalDtype(list(PRIORITIES), ordered=True)
 TIME = pd.DatetimeTZDtype("ns", "UTC")
 
 ENVELOPE = {
-    "alert_id": "id derived from the alert's content: the same alert has the same id wherever it is read",
     "time": "when the event happened (datetime64[ns, UTC]), not when the alert was delivered",
-    "rule": "name of the Falco rule that fired",
+    "rule": "name of the Falco rule that fired; missing where a text alert does not tell it",
     "priority": "priority of the rule, an ordered categorical",
     "source": "event source: syscall, k8s_audit, or a plugin's own name",
     "hostname": "host of the Falco *sensor*; in a DaemonSet this may be the name of Falco's pod",
     "output": "the rendered alert text",
-    "tags": "the rule's tags, a list of strings",
+    "tags": "the rule's tags",
     "uuid": "random id that falcosidekick gave on receipt; no key for duplicates",
+    "wrapper": "what the alert came in, outermost first (`elasticsearch/cri`); empty for a bare alert",
+    "recovered": "output fields that were taken from the rendered text",
+    "ambiguous": "labels of the rendered text that could not be read with certainty",
+    "unparsed": "output fields that are none of their kind, as JSON: kept, not bent",
     "origin_file": "file that the alert was read from",
     "origin_line": "line in it, from 1",
-    "origin_offset": "byte at which the alert starts in it",
-    "origin_length": "length of the alert in bytes",
+    "origin_offset": "byte at which the record starts in it, uncompressed",
+    "origin_length": "length of the record in bytes",
 }
 """The columns that each alerts frame has, in this order, with their meaning."""
 

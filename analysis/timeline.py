@@ -56,5 +56,6 @@ def _moments(exhibit: Exhibit) -> Iterator[tuple[pd.Timestamp, str, str, str, ob
         yield from row("container.start_ts", first)
     for field, moment in _MOMENTS.items():
         yield from row(field, moment)
-    rule = f"event of the rule '{exhibit.record['rule']}'"
-    yield exhibit.time, rule, exhibit.alert_id, "time", exhibit.record["time"]
+    if not pd.isna(exhibit.time):
+        rule = f"event of the rule '{exhibit.rule}'"
+        yield exhibit.time, rule, exhibit.alert_id, "time", exhibit.record["time"]

@@ -16,6 +16,7 @@ from .conftest import ROOT
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 ENVIRONMENT = yaml.safe_load((ROOT / "environment.yml").read_text())
 LOCK = (ROOT / "requirements.lock").read_text()
+CONDA_NAMES = {"duckdb": "python-duckdb"}  # conda-forge calls the library so; duckdb is the command
 CONDA = [one for one in ENVIRONMENT["dependencies"] if isinstance(one, str)]
 
 
@@ -37,7 +38,7 @@ def test_environment_says_what_pyproject_says():
         Requirement(r)
         for r in (*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["test"])
     ]
-    bounds = {r.name: str(r.specifier) for r in wanted}
+    bounds = {CONDA_NAMES.get(r.name, r.name): str(r.specifier) for r in wanted}
     bounds |= {"python": PROJECT["requires-python"], "pip": ""}
 
     assert {

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 import analysis as fa
-from analysis.features import DERIVED, signed, terminal_name
+from analysis.features import DERIVED, terminal_name
 
 from .conftest import lines, story
 
@@ -86,7 +86,6 @@ def test_memfd_name(memfd, path, name):
 
 def test_wrapped_duration_is_negative(memfd):
     """A file changed 5 s after its process was cloned: 2^64 - 5e9 unsigned, -5 s in truth."""
-    assert signed(2**64 - 5_000_000_000) == -5_000_000_000
     row = derived(story(memfd, **{"proc.exe_ino.ctime_duration_proc_start": 2**64 - 5_000_000_000}))
 
     assert row["exe_age_at_start_s"] == -5.0
@@ -99,7 +98,7 @@ def test_nonsense_is_unknown(memfd):
         **{
             "proc.tty": "pts/0",
             "container.start_ts": True,
-            "container.id": 5,
+            "container.id": ["a"],
             "evt.res": ["SUCCESS"],
             "proc.exepath": {"a": 1},
             "evt.arg.flags": {"EXE_WRITABLE": True},

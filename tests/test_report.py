@@ -157,7 +157,7 @@ def test_bad_lines_are_listed_and_stop_nothing(memfd, tmp_path):
 
     assert result.exit_code == 0
     assert "1 of 2 records are no alerts" in result.stderr
-    assert "-:1: no JSON" in result.stderr
+    assert "-:1: neither JSON nor a line of Falco's text output" in result.stderr
     assert "&lt;noise&gt;" in (tmp_path / "index.html").read_text()
 
 

@@ -1,6 +1,18 @@
 """bytes -> records -> frame: read Falco alerts, whole and typed, and give back what is no alert."""
 
-from analysis.intake.frame import read_alerts
-from analysis.intake.records import parse_record, raw_records
+from analysis.intake.columns import whole_number
+from analysis.intake.frame import frame_of, read_alerts
+from analysis.intake.kinds import kind_of
+from analysis.intake.records import Origin, Record, Reject, iter_records, raw_records
 
-__all__ = ["parse_record", "raw_records", "read_alerts"]
+__all__ = [
+    "Origin",
+    "Record",
+    "Reject",
+    "frame_of",
+    "iter_records",
+    "kind_of",
+    "raw_records",
+    "read_alerts",
+    "whole_number",
+]

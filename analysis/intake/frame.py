@@ -1,48 +1,71 @@
 """records -> frame: one row per alert, typed and exact, and the rejects beside it.
 
-Integers stay integers (`container.start_ts` is in ns, beyond 2^53, where floats round); a field
-that an alert lacks, or holds as null, is missing. Whether it was null or absent is for
-`parse_record` to tell: the frame says only that there is no value.
+Plain JSON lines take the fast way (`bulk`), all else and each line that is odd takes the slow one
+(`records`); both give the same frame. A field that an alert lacks, or holds as null, is missing:
+whether it was null or absent is for the record itself to tell. An integer is never a float.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
+import pyarrow as pa
 
-from analysis.intake.records import Origin, Record, Reject, Source, iter_records, iter_sources
-from analysis.schema import ENVELOPE, PRIORITY, REJECTS, TIME, parse_priority
+from analysis.intake import bulk, store
+from analysis.intake import columns as kinds
+from analysis.intake.records import Origin, Record, Reject, iter_records
+from analysis.intake.sources import Content, Source, iter_contents, local_file
+from analysis.schema import ENVELOPE, REJECTS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
-_TEXT = ("rule", "source", "hostname", "output", "uuid")
-_INT64_MAX = 2**63 - 1
-_UINT64_MAX = 2**64 - 1
+    from numpy.typing import NDArray
+
+_CHUNK = 50_000  # records that the slow way turns into columns at a time
+_LIFTED = ("rule", "source", "hostname", "output", "uuid")
 
 
-def read_alerts(source: Source | Sequence[Source]) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Read Falco alerts: JSON lines or JSON documents, as Falco or falcosidekick writes them.
+def read_alerts(
+    source: Source | Sequence[Source],
+    *,
+    columns: Sequence[str] | None = None,
+    since: str | pd.Timestamp | None = None,
+    until: str | pd.Timestamp | None = None,
+    rule: str | Sequence[str] | None = None,
+    priority: str | None = None,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Read Falco alerts, out of whatever wrapped them, into one typed frame.
 
     Parameters
     ----------
-    source : path, bytes, "-", or a list of these
-        A file, a folder (all files below it, by sorted path), content, or standard input.
+    source : path, glob, URL, bytes, "-", or a list of these
+        A file, a folder (all files below it, by sorted path), any fsspec URL (`s3://`,
+        `https://`), content, or standard input. Compressed content (gzip, bzip2, xz, zstd) is
+        recognised by its first bytes. A folder that `convert` wrote is read as it was.
+    columns : list of str, optional
+        The columns wanted; one that no alert has is left out.
+    since, until : time, optional
+        Alerts from `since` on and before `until`; a time without a zone is UTC.
+    rule : str or list of str, optional
+        Alerts of these rules.
+    priority : str, optional
+        Alerts of this priority or worse.
 
     Returns
     -------
     alerts : DataFrame
-        One row per alert, in order. The columns of `schema.ENVELOPE`: `alert_id` (str, derived
-        from content), `time` (datetime64[ns, UTC]), `rule`, `priority` (ordered categorical),
-        `source`, `hostname`, `output`, `tags` (list of str), `uuid`, `origin_file`,
-        `origin_line`, `origin_offset`, `origin_length` [bytes]. Then each output field under
-        its Falco name: Int64 or UInt64, boolean, Float64, or str; a column whose kind differs
-        between alerts, or that holds lists, is `object` with the values as they were. A field
-        whose name has no dot stands under `output_fields.<name>`, an unknown top-level key
-        under `extra.<name>`.
+        One row per alert, in order. The columns of `schema.ENVELOPE`: `time` (datetime64[ns,
+        UTC]), `priority` (ordered categorical), `rule`, `source`, `hostname`, `wrapper`
+        (categorical), `output`, `uuid`, `unparsed` (str), `tags`, `recovered`, `ambiguous` (tuples
+        of str, object), `origin_file`, `origin_line`, `origin_offset`, `origin_length` [bytes]. Then each
+        output field under its Falco name, of its field's kind: Int64, UInt64, boolean, Float64,
+        str or category, times as datetime64[ns, UTC], durations as timedelta64[ns], lists of str.
+        A field that Falco does not know is str (other JSON values as JSON); one whose name has no
+        dot stands under `output_fields.<name>`, an unknown top-level key under `extra.<name>`.
     rejects : DataFrame
         One row per record that is no alert: its origin, `reason`, and `excerpt` (200 bytes).
 
@@ -50,120 +73,184 @@ def read_alerts(source: Source | Sequence[Source]) -> tuple[pd.DataFrame, pd.Dat
     ------
     SourceError
         If a path does not exist or cannot be read. What is wrong *inside* is a reject.
+    ValueError
+        If a time or priority is none.
 
     Notes
     -----
-    Envelope and types: Falco `userspace/engine/formats.cpp`, falcosidekick `types.FalcoPayload`.
+    From a folder that `convert` wrote, no more is read than what is chosen.
+    Envelope and kinds: Falco `userspace/engine/formats.cpp`, libs' field tables (`kinds.csv`),
+    falcosidekick `types.FalcoPayload`. `""` and the text `<NA>` are values, and stay as they are.
     """
-    records: list[Record] = []
+    chosen = store.selection(columns, since, until, rule, priority)
+    tables: list[pa.Table] = []
     rejects: list[Reject] = []
     held: dict[str, bytes] = {}
-    for name, data in iter_sources(source):
-        if name == "-" or name.startswith("bytes-"):
-            held[name] = data
-        for one in iter_records(name, data):
-            (records if isinstance(one, Record) else rejects).append(one)  # type: ignore[arg-type]
-    # an instant that datetime64[ns] cannot hold (before 1677, after 2262) is no time of an alert
-    times = _times(records)
-    for record in [r for r, time in zip(records, times, strict=True) if pd.isna(time)]:
-        text = json.dumps(record.alert)[:200]
-        rejects.append(Reject(record.origin, f"time {record.alert['time']!r} does not exist", text))
-    records = [r for r, time in zip(records, times, strict=True) if not pd.isna(time)]
-    alerts = _alerts_frame(records, times.dropna())
+    for one in [source] if isinstance(source, str | Path | bytes) else source:
+        if store.is_store(one):
+            tables.append(store.read_store(Path(str(one)), chosen))
+            continue
+        for content in iter_contents(one):
+            if content.held is not None:
+                held[content.name] = content.held
+            tables += (_chosen(table, chosen) for table in content_tables(content, rejects))
+    alerts = kinds.frame(_joined(tables, chosen.columns))
     alerts.attrs["held"] = held
-    return alerts, _rejects_frame(rejects)
+    return alerts, rejects_frame(rejects)
 
 
-def _times(records: list[Record]) -> pd.Series:
-    texts = pd.Series([r.alert["time"].upper() for r in records], dtype="str")
-    times = pd.to_datetime(texts, format="ISO8601", utc=True, errors="coerce")
-    inside = times.dt.year.between(1678, 2261)
-    return times.where(inside).astype(TIME)
+def content_tables(content: Content, rejects: list[Reject]) -> Iterator[pa.Table]:
+    """Yield the alerts of one content as tables, in order; what is no alert goes to `rejects`."""
+    with local_file(content) as local:
+        yield from _tables(content, local.path, rejects)
+        if local.damage:
+            size = local.path.stat().st_size
+            rejects.append(Reject(Origin(content.name, 0, size, 0), local.damage, ""))
 
 
-def _alerts_frame(records: list[Record], times: pd.Series) -> pd.DataFrame:
+def _chosen(table: pa.Table, chosen: store.Selection) -> pa.Table:
+    if (wanted := chosen.expression(by_date=False)) is not None:
+        table = table.filter(wanted)
+    names = table.column_names if chosen.columns is None else chosen.columns
+    return table.select([name for name in names if name in table.column_names])
+
+
+def _tables(content: Content, path: Path, rejects: list[Reject]) -> Iterator[pa.Table]:
+    fields = bulk.sniff(path) if path.stat().st_size >= bulk.SMALLEST else None
+    if fields is None:
+        records = iter_records(content.name, path.read_bytes())
+        yield from _slow_tables(records, rejects)
+        return
+
+    def slowly(spans: list[bulk.Span]) -> tuple[pa.Table, NDArray[np.int64]]:
+        return _read_spans(content.name, path, spans, rejects)
+
+    for table in bulk.read_bulk(path, fields, slowly):
+        names = pa.DictionaryArray.from_arrays(
+            np.zeros(len(table), dtype=np.int32), pa.array([content.name])
+        )
+        at = table.column_names.index("origin_file") if "origin_file" in table.column_names else -1
+        yield (
+            table.set_column(at, "origin_file", names)
+            if at >= 0
+            else table.append_column("origin_file", names)
+        )
+
+
+def _slow_tables(records: Iterator[Record | Reject], rejects: list[Reject]) -> Iterator[pa.Table]:
+    chunk: list[Record] = []
+    for one in records:
+        if isinstance(one, Reject):
+            rejects.append(one)
+            continue
+        chunk.append(one)
+        if len(chunk) == _CHUNK:
+            yield records_table(chunk)
+            chunk = []
+    yield records_table(chunk)
+
+
+def _read_spans(
+    name: str, path: Path, spans: list[bulk.Span], rejects: list[Reject]
+) -> tuple[pa.Table, NDArray[np.int64]]:
+    records: list[Record] = []
+    position: list[int] = []
+    with path.open("rb") as file:
+        for number, span in enumerate(spans):
+            file.seek(span.offset)
+            raw = file.read(span.length)
+            for one in iter_records(name, raw, span.offset, span.number):
+                if isinstance(one, Reject):
+                    rejects.append(one)
+                else:
+                    records.append(one)
+                    position.append(number)
+    return records_table(records), np.array(position, dtype=np.int64)
+
+
+def frame_of(records: Sequence[Record]) -> pd.DataFrame:
+    """Return records as an alerts frame."""
+    return kinds.frame(_joined([records_table(records)]))
+
+
+def records_table(records: Sequence[Record]) -> pa.Table:
+    """Return records as columns, each value as its field's kind, what is none of it unparsed."""
     alerts = [record.alert for record in records]
-    columns: dict[str, Any] = {
-        "alert_id": pd.array(
-            [_alert_id(a, ns) for a, ns in zip(alerts, times.astype("int64"), strict=True)],
-            dtype="str",
-        ),
-        "time": times.array,
-        "priority": pd.Categorical([parse_priority(a["priority"]) for a in alerts], dtype=PRIORITY),
-        "tags": pd.Series([a.get("tags") or [] for a in alerts], dtype="object").array,
-        **_origin_columns([record.origin for record in records]),
+    envelope: dict[str, list[Any]] = {
+        "time": [record.time_ns for record in records],
+        "priority": [record.priority for record in records],
+        "tags": [alert.get("tags") for alert in alerts],
+        "wrapper": [record.wrapper or None for record in records],
+        "recovered": [record.recovered or None for record in records],
+        "ambiguous": [record.ambiguous or None for record in records],
+        "origin_file": [record.origin.file for record in records],
+        "origin_line": [record.origin.line for record in records],
+        "origin_offset": [record.origin.offset for record in records],
+        "origin_length": [record.origin.length for record in records],
     }
-    for name in _TEXT:
-        columns[name] = pd.array([a.get(name) or None for a in alerts], dtype="str")
-    columns = {name: columns[name] for name in ENVELOPE}
-
-    fields: dict[str, list[Any]] = {}
-    for row, alert in enumerate(alerts):
-        for name, value in _named_fields(alert):
-            fields.setdefault(name, [None] * len(alerts))[row] = value
-    columns |= {name: _typed(fields[name]) for name in sorted(fields)}
-    return pd.DataFrame(columns)
-
-
-def _named_fields(alert: dict[str, Any]) -> list[tuple[str, Any]]:
-    """Return (column, value): only Falco's own names are columns as they are."""
-    fields = (alert.get("output_fields") or {}).items()
-    named = [(name if "." in name else f"output_fields.{name}", value) for name, value in fields]
-    known = {"rule", "priority", "time", "tags", "output_fields", *_TEXT}
-    return named + [(f"extra.{key}", value) for key, value in alert.items() if key not in known]
-
-
-def _typed(values: list[Any]) -> Any:
-    """Return one column, exact: the narrowest nullable dtype that holds each value as it is."""
-    kinds = {type(value) for value in values if value is not None}
-    if kinds == {int}:
-        present = [value for value in values if value is not None]
-        if min(present) >= -(2**63) and max(present) <= _INT64_MAX:
-            return pd.array(values, dtype="Int64")
-        if min(present) >= 0 and max(present) <= _UINT64_MAX:
-            return pd.array(values, dtype="UInt64")
-    elif kinds == {bool}:
-        return pd.array(values, dtype="boolean")
-    elif kinds == {float}:
-        return pd.array(values, dtype="Float64")
-    elif kinds <= {str}:
-        return pd.array(values, dtype="str")
-    return pd.Series(values, dtype="object").array
-
-
-def _origin_columns(origins: list[Origin]) -> dict[str, Any]:
-    return {
-        "origin_file": pd.array([o.file for o in origins], dtype="str"),
-        "origin_line": pd.array([o.line for o in origins], dtype="int64"),
-        "origin_offset": pd.array([o.offset for o in origins], dtype="int64"),
-        "origin_length": pd.array([o.length for o in origins], dtype="int64"),
-    }
-
-
-def _rejects_frame(rejects: list[Reject]) -> pd.DataFrame:
-    columns = _origin_columns([r.origin for r in rejects])
-    columns["reason"] = pd.array([r.reason for r in rejects], dtype="str")
-    columns["excerpt"] = pd.array([r.excerpt for r in rejects], dtype="str")
-    frame = pd.DataFrame(columns, columns=list(REJECTS))
-    return frame.sort_values("origin_offset", kind="stable").sort_values(
-        "origin_file", kind="stable", ignore_index=True
+    envelope |= {name: [alert.get(name) or None for alert in alerts] for name in _LIFTED}
+    fields, envelope["unparsed"] = _fitted(alerts)
+    return pa.table(
+        {name: kinds.array(name, values) for name, values in (envelope | fields).items()}
     )
 
 
-def _alert_id(alert: dict[str, Any], time_ns: int) -> str:
-    """Return an id from what the sensor saw, so that a second delivery has the same id.
+def _fitted(alerts: Sequence[dict[str, Any]]) -> tuple[dict[str, list[Any]], list[str | None]]:
+    found: dict[str, list[Any]] = {}
+    unparsed: list[str | None] = [None] * len(alerts)
+    for row, alert in enumerate(alerts):
+        odd = {}
+        for name, value in _named_fields(alert):
+            if value is None:
+                continue
+            kind = kinds.field_kind(name)
+            if type(value) is not str or kind not in ("string", "any"):
+                try:
+                    value = kinds.fit(kind, value)  # noqa: PLW2901 - the same value, as its kind
+                except ValueError:
+                    odd[name] = value
+                    continue
+            column = found.get(name)
+            if column is None:
+                column = found[name] = [None] * len(alerts)
+            column[row] = value
+        if odd:
+            unparsed[row] = kinds.as_json(odd)
+    return found, unparsed
 
-    falcosidekick adds a random uuid, trims the time's zeros and names an empty source
-    `syscalls`; none of that changes the id.
-    """
-    source = alert.get("source") or "syscall"
-    fields = alert.get("output_fields") or {"": alert.get("output")}
-    content = [
-        int(time_ns),
-        alert["rule"],
-        alert.get("hostname") or "",
-        "syscall" if source == "syscalls" else source,
-        fields,
-    ]
-    canonical = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
-    return "a-" + hashlib.sha256(canonical.encode()).hexdigest()[:16]
+
+def _named_fields(alert: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Yield (column, value): only Falco's own names are columns as they are."""
+    for name, value in (alert.get("output_fields") or {}).items():
+        yield kinds.field_column(name), value
+    for key in alert.keys() - _KNOWN:
+        yield f"extra.{key}", alert[key]
+
+
+_KNOWN = frozenset({"rule", "priority", "time", "tags", "output_fields", *_LIFTED})
+
+
+def _joined(tables: list[pa.Table], chosen: Sequence[str] | None = None) -> pa.Table:
+    """Return one table: the envelope in its order, then the fields by name; or what was chosen."""
+    empty = records_table([])
+    if chosen is not None:
+        empty = empty.select([name for name in chosen if name in empty.column_names])
+    table = pa.concat_tables([empty, *tables], promote_options="permissive")
+    names = (
+        [*ENVELOPE, *sorted(set(table.column_names) - set(ENVELOPE))] if chosen is None else chosen
+    )
+    return table.select([name for name in names if name in table.column_names])
+
+
+def rejects_frame(rejects: list[Reject]) -> pd.DataFrame:
+    """Return rejects as a frame, in the order in which they were met."""
+    origins = [reject.origin for reject in rejects]
+    made = {
+        "origin_file": pd.array([o.file for o in origins], dtype="str"),
+        "origin_line": np.array([o.line for o in origins], dtype=np.int64),
+        "origin_offset": np.array([o.offset for o in origins], dtype=np.int64),
+        "origin_length": np.array([o.length for o in origins], dtype=np.int64),
+        "reason": pd.array([reject.reason for reject in rejects], dtype="str"),
+        "excerpt": pd.array([reject.excerpt for reject in rejects], dtype="str"),
+    }
+    return pd.DataFrame(made, columns=list(REJECTS))

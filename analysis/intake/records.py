@@ -1,36 +1,45 @@
-"""bytes -> records: find each JSON document in a source, decode it, remember where it stood.
+"""bytes -> records: each alert in a piece of input, decoded, whatever carried it; or why there is none.
 
-In: a path, a folder, `-`, bytes, or a list of these. Out: `Record` or `Reject`, in order.
-Reads JSON lines and single JSON documents, also pretty-printed ones. Says nothing about types
-of fields (frame.py does) and knows no wrapper but falcosidekick's, which is Falco's own object.
+In: bytes of one record, or of a whole file. Out: `Record` or `Reject`, in order. `wrappers` opens
+what carried an alert, `output_text` reads rendered text; here both come together, and an alert is
+told from what is none. Kinds of fields are for frame.py.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
-import math
 import re
-import sys
 from dataclasses import dataclass
-from pathlib import Path
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from analysis.errors import SourceError
+from analysis.intake.output_text import parse_text_alert, recover
+from analysis.intake.sources import Content, local_file
+from analysis.intake.wrappers import Payload, iter_spans, unwrap
 from analysis.schema import parse_priority, require
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator
 
     import pandas as pd
 
-Source = str | Path | bytes
 EXCERPT = 200
 """Bytes of a rejected record that are kept in the rejects frame."""
 
-_LINE = re.compile(rb"[^\n]*\n?")
-_SURROGATE = re.compile("[\ud800-\udfff]")
-_ISO = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:?\d\d)")
+_TIME = re.compile(
+    r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(?:[.,](\d{1,9}))?([Zz]|[+-]\d\d:?\d\d)", re.ASCII
+)
+_CLOCKS = frozenset({"evt.time", "evt.time.iso8601", "jevt.time", "jevt.time.iso8601"})
+_NUMBERED = (
+    "Emergency",
+    "Alert",
+    "Critical",
+    "Error",
+    "Warning",
+    "Notice",
+    "Informational",
+    "Debug",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +54,15 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One decoded alert with its origin."""
+    """One alert, decoded: where it stood, when it was, and what was taken from elsewhere."""
 
     alert: dict[str, Any]
     origin: Origin
+    time_ns: int | None
+    priority: str | None
+    wrapper: str = ""
+    recovered: tuple[str, ...] = ()
+    ambiguous: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,124 +74,84 @@ class Reject:
     excerpt: str
 
 
-def iter_sources(source: Source | Sequence[Source]) -> Iterator[tuple[str, bytes]]:
-    """Yield (name, content) of each file that `source` names, folders by sorted path.
+def iter_records(
+    name: str, data: bytes, offset: int = 0, line: int = 1
+) -> Iterator[Record | Reject]:
+    """Yield what is in a file, or in a part of it that starts at `offset` and `line`."""
+    for span in iter_spans(data, offset, line):
+        # blanks around a record are no part of it
+        raw = span.raw.strip()
+        lead = len(span.raw) - len(span.raw.lstrip())
+        yield from decode(raw, Origin(name, span.line, span.offset + lead, len(raw)), span.text)
 
-    Raises
-    ------
-    SourceError
-        If a path does not exist or cannot be read, or a folder holds no file.
+
+def decode(raw: bytes, origin: Origin, text: bytes | None = None) -> list[Record | Reject]:
+    """Return the alerts in one record; a Reject where there is none, or one of them is broken.
+
+    `text` is the payload where a record came in several pieces, which `raw` alone would not tell.
     """
-    if isinstance(source, bytes):
-        # content is its own name, so that equal input gives equal origins
-        yield f"bytes-{hashlib.sha256(source).hexdigest()[:12]}", source
-    elif isinstance(source, str | Path):
-        if str(source) == "-":
-            yield "-", sys.stdin.buffer.read()
-            return
-        for path in _files(Path(source)):
-            try:
-                yield str(path), path.read_bytes()
-            except OSError as error:
-                raise SourceError(f"cannot read {path}: {error.strerror}") from error
-    else:
-        for one in source:
-            yield from iter_sources(one)
-
-
-def _files(path: Path) -> list[Path]:
-    if not path.exists():
-        raise SourceError(f"no such file or folder: {path}")
-    if not path.is_dir():
-        return [path]
-    files = sorted(p for p in path.rglob("*") if p.is_file() and not p.name.startswith("."))
-    if not files:
-        raise SourceError(f"the folder {path} holds no file")
-    return files
-
-
-def iter_records(name: str, data: bytes) -> Iterator[Record | Reject]:
-    """Yield each record of one file: every non-blank line, or a document of several lines, is one."""
-    start = 3 if data.startswith(b"\xef\xbb\xbf") else 0
-    line = 0
-    while start < len(data):
-        match = _LINE.match(data, start)
-        end = match.end() if match else len(data)
-        line += 1
-        if data[start:end].strip():
-            end = _document_end(data, start, end)
-            raw = data[start:end]
-            lead = len(raw) - len(raw.lstrip())
-            origin = Origin(name, line, start + lead, len(raw.strip()))
-            yield _decode(raw.strip(), origin)
-            line += raw.count(b"\n") - raw.endswith(b"\n")
-        start = end
-
-
-def _document_end(data: bytes, start: int, end: int) -> int:
-    """Return where the document that starts on this line ends: mostly, with the line."""
-    if data[start:end].strip() not in (b"{", b"["):  # how every pretty-printer opens a document
-        return end
-    close = b"}" if data[start:end].strip() == b"{" else b"]"
-    indent = data[start:end][: data[start:end].index(data[start:end].strip())]
-    for match in _LINE.finditer(data, end):
-        text = match[0].rstrip()
-        if text.rstrip(b",") == indent + close:
-            return match.end()
-        if text.startswith(b"{") or not match[0]:  # the next document: this one was never closed
-            return match.start()
-    return len(data)
-
-
-def parse_record(raw: bytes) -> dict[str, Any]:
-    """Decode one alert exactly: integers of any size, no duplicate keys, no NaN.
-
-    Bytes that are no UTF-8, and lone surrogates, become U+FFFD.
-
-    Raises
-    ------
-    ValueError
-        If `raw` is no JSON object that Falco could have written; the message says why.
-    """
-    text = raw.decode("utf-8", "replace")
     try:
-        alert = json.loads(
-            text, object_pairs_hook=_unique, parse_constant=_no_constant, parse_float=_finite
-        )
-    except RecursionError:
-        raise ValueError("nested too deeply") from None
-    except json.JSONDecodeError as error:
-        where = f"column {error.colno}" if error.lineno == 1 else f"its line {error.lineno}"
-        raise ValueError(f"no JSON: {error.msg} at {where}") from None
-    if "\\ud" in text.lower():
-        alert = _without_surrogates(alert)
-    _check(alert)
-    return alert  # type: ignore[no-any-return]
-
-
-def _decode(raw: bytes, origin: Origin) -> Record | Reject:
-    try:
-        return Record(parse_record(raw), origin)
+        payloads = unwrap(text if text is not None else raw)
     except ValueError as error:
-        return Reject(origin, str(error), raw[:EXCERPT].decode("utf-8", "replace"))
+        return [_reject(raw, origin, str(error))]
+    found: list[Record | Reject] = []
+    for payload in payloads:
+        try:
+            found.append(_record(payload, origin))
+        except ValueError as error:
+            found.append(_reject(raw, origin, str(error)))
+    return found
 
 
-def _check(alert: object) -> None:
+def _reject(raw: bytes, origin: Origin, reason: str) -> Reject:
+    return Reject(origin, reason, raw[:EXCERPT].decode("utf-8", "replace"))
+
+
+def _record(payload: Payload, origin: Origin) -> Record:
+    alert = (
+        dict(payload.alert) if payload.alert is not None else parse_text_alert(payload.text or "")
+    )
+    recovered = [*alert.pop("recovered", ())]
+    ambiguous = [*alert.pop("ambiguous", ())]
+    clock = alert.pop("clock", None)
+    for key in ("time", "rule", "priority", "source", "hostname"):
+        # gRPC: a time that is an object, a priority that is a number; the context has it readable
+        told = isinstance(alert.get(key), str) and alert[key]
+        if not told and key in payload.context:
+            alert[key] = payload.context[key]
+            recovered.append(key)
+    _check(alert, from_text=payload.alert is None)
+    if payload.alert is not None and not (alert.get("output_fields") or {}).keys() - _CLOCKS:
+        read = recover(alert.get("output") or "", alert.get("rule"), alert.get("source"))
+        alert["output_fields"] = read.fields | (alert.get("output_fields") or {})
+        recovered += read.fields
+        ambiguous += read.ambiguous
+    time = _time_ns(alert.get("time"))
+    if clock and time is None:
+        ambiguous.append("time")
+    priority = parse_priority(str(alert.get("priority") or ""))
+    return Record(
+        alert, origin, time, priority, payload.wrapper, tuple(recovered), tuple(ambiguous)
+    )
+
+
+def _check(alert: dict[str, Any], *, from_text: bool) -> None:
     """Raise ValueError unless `alert` has what makes a Falco alert: rule, priority, time."""
-    if not isinstance(alert, dict):
-        raise ValueError(f"a JSON {_kind(alert)}, not an alert object")
-    missing = [key for key in ("rule", "priority", "time") if key not in alert]
-    if missing:
-        raise ValueError(f"no Falco alert: lacks {', '.join(missing)}")
-    for key in ("rule", "priority", "time", "output", "source", "hostname", "uuid"):
+    if not from_text:
+        missing = [key for key in ("rule", "priority", "time") if key not in alert]
+        if missing:
+            raise ValueError(f"no Falco alert: lacks {', '.join(missing)}")
+        if alert["rule"] == "":
+            raise ValueError("rule is empty")
+        if alert["time"] is None or _time_ns(alert["time"]) is None:
+            raise ValueError(
+                f"time {alert['time']!r:.40} is no time that exists, with date and zone"
+            )
+    for key in ("rule", "time", "output", "source", "hostname", "uuid"):
         if not isinstance(alert.get(key, ""), str | None):
             raise ValueError(f"{key} is a JSON {_kind(alert[key])}, not a string")
-    if not alert["rule"]:
-        raise ValueError("rule is empty")
-    if parse_priority(alert["priority"] or "") is None:
+    if parse_priority(str(alert["priority"] or "")) is None:
         raise ValueError(f"priority {alert['priority']!r:.40} is none of Falco's")
-    if not _ISO.fullmatch(alert["time"] or ""):
-        raise ValueError(f"time {alert['time']!r:.40} is no ISO 8601 time with a zone")
     if not isinstance(alert.get("output_fields", {}), dict | None):
         raise ValueError(f"output_fields is a JSON {_kind(alert['output_fields'])}, not an object")
     tags = alert.get("tags") or []
@@ -190,39 +164,27 @@ def _kind(value: object) -> str:
     return kinds.get(type(value), "number")
 
 
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"the key {twice!r:.60} occurs twice: which value holds is not known")
-    return found
-
-
-def _no_constant(name: str) -> None:
-    raise ValueError(f"no JSON: {name} is no JSON number")
-
-
-def _finite(text: str) -> float:
-    if math.isinf(number := float(text)):
-        raise ValueError(f"the number {text:.40} is beyond what a reader can hold")
-    return number
-
-
-def _without_surrogates(value: Any) -> Any:
-    if isinstance(value, str):
-        return _SURROGATE.sub("\ufffd", value)
-    if isinstance(value, list):
-        return [_without_surrogates(one) for one in value]
-    if isinstance(value, dict):
-        return {_without_surrogates(key): _without_surrogates(one) for key, one in value.items()}
-    return value
+def _time_ns(text: object) -> int | None:
+    """Return ns since the epoch, exactly; None for what is no instant that 64 bits can hold."""
+    found = _TIME.fullmatch(text) if isinstance(text, str) else None
+    if found is None:
+        return None
+    day, clock, fraction, zone = found.groups()
+    try:
+        moment = datetime.fromisoformat(f"{day}T{clock}{zone.upper()}").astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+    if not 1678 <= moment.year <= 2261:  # noqa: PLR2004 - the years of datetime64[ns]
+        return None
+    since = moment - datetime(1970, 1, 1, tzinfo=UTC)
+    return (since.days * 86_400 + since.seconds) * 10**9 + int((fraction or "").ljust(9, "0"))
 
 
 def raw_records(alerts: pd.DataFrame) -> list[bytes]:
-    """Return each alert of `alerts` byte for byte as received, read again from its origin.
+    """Return the record of each alert byte for byte as received, read again from its origin.
 
-    Alerts that came from bytes or standard input are kept in `alerts.attrs["held"]`.
+    A record may be a wrapper's line, and hold several alerts. Records that came from bytes or
+    standard input are kept in `alerts.attrs["held"]`.
 
     Raises
     ------
@@ -230,25 +192,24 @@ def raw_records(alerts: pd.DataFrame) -> list[bytes]:
         If an origin is gone, or shorter than it was.
     """
     require(alerts, ("origin_file", "origin_offset", "origin_length"), by="raw_records")
-    held: dict[str, bytes] = dict(alerts.attrs.get("held", {}))
-    found = []
-    for name, offset, length in _origins(alerts):
-        if name not in held:
-            try:
-                held[name] = Path(name).read_bytes()
-            except OSError as error:
-                raise SourceError(f"cannot read {name} again: {error.strerror}") from error
-        raw = held[name][offset : offset + length]
-        if len(raw) != length:
-            raise SourceError(f"{name} is shorter than when its alerts were read")
-        found.append(raw)
-    return found
+    held: dict[str, bytes] = alerts.attrs.get("held", {})
+    found: dict[int, bytes] = {}
+    places = list(_places(alerts))
+    for name in dict.fromkeys(place[0] for place in places):
+        with local_file(Content(name, held.get(name))) as local, local.path.open("rb") as file:
+            for row, (file_name, offset, length) in enumerate(places):
+                if file_name == name:
+                    file.seek(offset)
+                    found[row] = file.read(length)
+                    if len(found[row]) != length:
+                        raise SourceError(f"{name} is shorter than when its alerts were read")
+    return [found[row] for row in range(len(places))]
 
 
-def _origins(alerts: pd.DataFrame) -> Iterable[tuple[str, int, int]]:
+def _places(alerts: pd.DataFrame) -> Iterable[tuple[str, int, int]]:
     return zip(
-        alerts["origin_file"].astype(str),
-        alerts["origin_offset"].astype(int),
-        alerts["origin_length"].astype(int),
+        alerts["origin_file"].astype("str"),
+        alerts["origin_offset"].astype("int64"),
+        alerts["origin_length"].astype("int64"),
         strict=True,
     )

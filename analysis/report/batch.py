@@ -11,6 +11,7 @@ import json
 import os
 from dataclasses import dataclass
 from importlib.resources import as_file, files
+from itertools import accumulate
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
@@ -67,9 +68,7 @@ def write_reports(
     Outcome
         As each report is done, or has failed.
     """
-    if "incident_id" not in alerts:
-        alerts = correlate(alerts)[0]
-    incidents = correlate(alerts)[1]
+    alerts, incidents = correlate(alerts)
     root = Path(out)
     root.mkdir(parents=True, exist_ok=True)
     outcomes = []
@@ -100,14 +99,23 @@ def _write_report(alerts: pd.DataFrame, incident_id: str, folder: Path) -> Outco
 
 def _file_alerts(alerts: pd.DataFrame, folder: Path) -> dict[str, str]:
     """Write the alerts one a line; return, for each line, where it was read."""
-    # a line break inside a JSON document is white space, never part of a value
-    raws = [raw.replace(b"\r", b" ").replace(b"\n", b" ") for raw in raw_records(alerts)]
+    raws = [_on_one_line(raw) for raw in raw_records(alerts)]
     _replace(folder / ALERTS, b"".join(raw + b"\n" for raw in raws))
-    places = zip(alerts["origin_file"], alerts["origin_line"], strict=True)
+    places = zip(alerts["origin_file"].astype("str"), alerts["origin_line"], strict=True)
+    numbers = accumulate((raw.count(b"\n") + 1 for raw in raws), initial=1)
     return {
         f"{ALERTS}:{number}": f"{PurePath(name).name}:{line}"
-        for number, (name, line) in enumerate(places, 1)
+        for number, (name, line) in zip(numbers, places, strict=False)
     }
+
+
+def _on_one_line(raw: bytes) -> bytes:
+    try:
+        json.loads(raw)
+    except ValueError:
+        return raw  # lines of a wrapper, each of which counts
+    # a line break inside a JSON document is white space, never part of a value
+    return raw.replace(b"\r", b" ").replace(b"\n", b" ")
 
 
 def _execute(folder: Path, incident_id: str) -> Any:

@@ -87,9 +87,9 @@ def document(case: Case, received_from: Mapping[str, str] | None = None) -> dict
         "alerts": [
             {
                 "alert_id": exhibit.alert_id,
-                "rule": exhibit.record["rule"],
+                "rule": exhibit.rule,
                 "priority": exhibit.facts["priority"],
-                "time": exhibit.record["time"],
+                "time": exhibit.record.get("time"),
                 "origin": receipt.origin,
                 "received_from": from_where.get(receipt.origin),
                 "bytes": len(receipt.raw),

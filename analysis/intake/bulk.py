@@ -1,0 +1,273 @@
+"""The fast way: plain JSON lines read column by column, and each line held against what was read.
+
+In: a local file of JSON lines. Out: one Arrow table for the lines that are alerts, and spans of
+the lines that a columnar reader cannot be trusted with (DuckDB drops unknown keys, turns an odd
+value into null, rounds 1.5 to 2): those go the slow way, through `records`. A law in the tests:
+both ways give the same frame. What a fast line must be: each key known, each value of its kind.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from analysis.intake import columns, scan
+from analysis.schema import PRIORITIES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+SMALLEST = 1 << 20
+"""Bytes from which the fast way is worth its start."""
+
+_SAMPLES, _SAMPLE_BYTES = 24, 1 << 16
+_BATCH = 122_880  # rows, as DuckDB groups them
+_LONGEST = 256 << 20  # bytes of one object
+_TEXTS = ("hostname", "output", "priority", "rule", "source", "time", "uuid")
+_SQL_TYPES = {
+    "int": "BIGINT",
+    "abstime": "BIGINT",
+    "uint": "UBIGINT",
+    "reltime": "UBIGINT",
+    "bool": "BOOLEAN",
+    "float": "DOUBLE",
+    "list": "VARCHAR[]",
+    "string": "VARCHAR",
+    "any": "VARCHAR",
+}
+_WEIGHTS = {"string": scan.STRING, "any": scan.STRING, "bool": scan.OTHER, "list": scan.OTHER}
+_FIELDS = scan.OTHER  # `output_fields` itself is one key
+_COUNTED = ~np.int64(0xFFFF * scan.NULL)  # how many nulls there are tells nothing
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A line to be read the slow way."""
+
+    offset: int
+    length: int
+    number: int
+
+
+def sniff(path: Path) -> list[str] | None:
+    """Return the output fields seen in samples of a file, or None where it is no bare JSON lines."""
+    size = path.stat().st_size
+    seen: Counter[str] = Counter()
+    good = total = 0
+    with path.open("rb") as file:
+        for at in np.linspace(0, max(0, size - _SAMPLE_BYTES), _SAMPLES).astype(int):
+            file.seek(int(at))
+            lines = file.read(_SAMPLE_BYTES).split(b"\n")[1 if at else 0 : -1]
+            for line in lines:
+                total += 1
+                if line.startswith(b"{") and (fields := _fields_of(line)) is not None:
+                    good += 1
+                    seen.update(fields)
+    return sorted(seen) if good * 2 > total else None
+
+
+def _fields_of(line: bytes) -> list[str] | None:
+    try:
+        alert = json.loads(line)
+        if {"rule", "priority", "time"} <= alert.keys():
+            return list(alert["output_fields"])
+    except (ValueError, KeyError, TypeError, RecursionError):
+        pass
+    return None
+
+
+def read_bulk(
+    path: Path,
+    fields: list[str],
+    slowly: Callable[[list[Span]], tuple[pa.Table, NDArray[np.int64]]],
+) -> Iterator[pa.Table]:
+    """Yield tables of the alerts of a file, in order.
+
+    Parameters
+    ----------
+    path : Path
+    fields : list of str
+        The output fields to read; a line with any other field goes the slow way.
+    slowly : callable
+        Reads spans: returns a table of the alerts among them, and for each row of it the position
+        of its span. Spans without a row are no alerts; what they are is the callable's to keep.
+
+    Notes
+    -----
+    DuckDB parses on all cores; `scan` counts beside it. Memory is bounded by one copy of the
+    columns read, text of few distinct values kept once.
+    """
+    # DuckDB's names ignore case: of two that differ in case alone, neither is read fast
+    folded = Counter(name.casefold() for name in fields)
+    plain = [name for name in fields if name and '"' not in name and folded[name.casefold()] == 1]
+    names = {f"f{number}": name for number, name in enumerate(plain)}
+    with ThreadPoolExecutor(1) as aside:
+        scanned = aside.submit(scan.scan_lines, path)
+        batches = list(_parsed(path, names))
+        lines = scanned.result()
+    if sum(len(batch) for batch in batches) != len(lines.offset):
+        yield slowly(_spans(lines, np.arange(len(lines.offset))))[0]
+        return
+    starts = np.cumsum([0] + [len(batch) for batch in batches])
+    with ThreadPoolExecutor() as pool:
+        # a batch is let go of as soon as it is checked
+        waiting = [
+            pool.submit(_checked, batches.pop(0), names, lines, int(start), slowly)
+            for start in starts[:-1]
+        ]
+        while waiting:
+            yield waiting.pop(0).result()
+
+
+def _parsed(path: Path, names: dict[str, str]) -> Iterator[pa.RecordBatch]:
+    import duckdb  # noqa: PLC0415 - heavy, and needed for large files alone
+
+    members = ",".join(
+        f'"{name}" {_SQL_TYPES[columns.field_kind(name)]}' for name in names.values()
+    )
+    shape = dict.fromkeys(_TEXTS, "VARCHAR") | {"tags": "VARCHAR"}
+    shape |= {"output_fields": f"STRUCT({members})"} if members else {}
+    keys = ",".join(f"{_quoted(key)}: {_quoted(kind)}" for key, kind in shape.items())
+    unpacked = ", ".join(f'output_fields."{name}" AS {short}' for short, name in names.items())
+    # the path is bound; names are quoted and hold no quote of their own
+    query = duckdb.connect().sql(
+        f"SELECT {', '.join(_TEXTS)}, tags, {unpacked} FROM read_json(?, "  # noqa: S608
+        f"format='newline_delimited', columns={{{keys}}}, ignore_errors=true, "
+        f"maximum_object_size={_LONGEST}, compression='none')",
+        params=[str(path)],
+    )
+    yield from query.to_arrow_reader(_BATCH)
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _label(batch: pa.RecordBatch, names: dict[str, str]) -> pa.RecordBatch:
+    """Give the columns their names, and keep text of few distinct values once."""
+    arrays, found = [], []
+    for short, column in zip(batch.schema.names, batch.columns, strict=True):
+        name = columns.field_column(names[short]) if short in names else short
+        found.append(name)
+        arrays.append(
+            column.dictionary_encode() if name in columns.LABELS or name == "tags" else column
+        )
+    return pa.RecordBatch.from_arrays(arrays, names=found)
+
+
+def _checked(
+    batch: pa.RecordBatch,
+    names: dict[str, str],
+    lines: scan.Lines,
+    start: int,
+    slowly: Callable[[list[Span]], tuple[pa.Table, NDArray[np.int64]]],
+) -> pa.Table:
+    batch = _label(batch, names)
+    rows = slice(start, start + len(batch))
+    times, timely = _times(batch.column("time"))
+    sound = (lines.counts[rows] & _COUNTED) == _expected(batch)
+    sound &= timely & _is_alert(batch)
+    good = _table(batch, times, lines, rows)
+    bad = np.flatnonzero(~sound)
+    if not len(bad):
+        return good
+    slow, position = slowly(_spans(lines, bad + start))
+    wanted = np.flatnonzero(sound)
+    both = pa.concat_tables([good, slow], promote_options="permissive")
+    order = np.argsort(np.concatenate((wanted, bad[position])), kind="stable")
+    picked = np.concatenate((wanted, len(good) + np.arange(len(slow))))[order]
+    return both.take(pa.array(picked))
+
+
+def _spans(lines: scan.Lines, rows: NDArray[np.int64]) -> list[Span]:
+    columns_ = (
+        lines.offset[rows].tolist(),
+        lines.length[rows].tolist(),
+        lines.number[rows].tolist(),
+    )
+    return [Span(*one) for one in zip(*columns_, strict=True)]
+
+
+def _expected(batch: pa.RecordBatch) -> NDArray[np.int64]:
+    """Return the counts that `scan` must have found if nothing was lost on the way."""
+    total = np.full(len(batch), _FIELDS, dtype=np.int64)
+    for name, column in zip(batch.schema.names, batch.columns, strict=True):
+        kind = (
+            "list" if name == "tags" else "string" if name in _TEXTS else columns.field_kind(name)
+        )
+        weight = _WEIGHTS.get(kind, scan.NUMBER)
+        if column.null_count:
+            total += pc.is_valid(column).to_numpy(zero_copy_only=False) * np.int64(weight)
+        else:
+            total += weight
+    return total
+
+
+def _is_alert(batch: pa.RecordBatch) -> NDArray[np.bool_]:
+    rule = pc.and_(
+        pc.is_valid(batch.column("rule")), pc.not_equal(batch.column("rule").cast(pa.string()), "")
+    )
+    priority = pc.is_in(batch.column("priority").cast(pa.string()), pa.array(PRIORITIES))
+    tags = batch.column("tags")
+    odd = [text for text in tags.dictionary.to_pylist() if _tags(text) is None]
+    fine = pc.invert(pc.is_in(tags.cast(pa.string()), pa.array(odd, pa.string())))
+    alert = pc.fill_null(pc.and_(pc.and_(rule, priority), fine), False)
+    return alert.to_numpy(zero_copy_only=False)  # type: ignore[no-any-return]
+
+
+def _times(texts: pa.Array) -> tuple[pa.Array, NDArray[np.bool_]]:
+    """Return times, and whether each is one: UTC, of a year that 64 bits of ns can hold."""
+    timely = pc.fill_null(pc.and_(pc.ends_with(texts, "Z"), pc.starts_with(texts, "20")), False)
+    try:
+        times = pc.if_else(timely, texts, None).cast(columns.TIME)
+    except pa.ArrowInvalid:
+        strict = pc.match_substring_regex(texts, r"^20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?Z$")
+        timely = pc.and_(timely, pc.fill_null(strict, False))
+        try:
+            times = pc.if_else(timely, texts, None).cast(columns.TIME)
+        except pa.ArrowInvalid:  # a 13th month: let the slow way say so
+            timely = pa.array(np.zeros(len(texts), dtype=bool))
+            times = pa.nulls(len(texts), columns.TIME)
+    return times, timely.to_numpy(zero_copy_only=False)
+
+
+def _table(batch: pa.RecordBatch, times: pa.Array, lines: scan.Lines, rows: slice) -> pa.Table:
+    made: dict[str, Any] = {}
+    for name, column in zip(batch.schema.names, batch.columns, strict=True):
+        if name == "time":
+            made[name] = times
+        elif name == "tags":
+            texts = [
+                text if _tags(text) is not None else "[]" for text in column.dictionary.to_pylist()
+            ]
+            made[name] = pa.DictionaryArray.from_arrays(
+                column.indices, pa.array(texts, pa.string())
+            )
+        elif (kind := columns.arrow_type(name)) == column.type or pa.types.is_dictionary(kind):
+            made[name] = column
+        elif pa.types.is_duration(kind):
+            made[name] = column.view(pa.int64()).view(kind)  # beyond 2^63 it wrapped
+        else:
+            made[name] = column.view(kind) if pa.types.is_timestamp(kind) else column.cast(kind)
+    made["origin_offset"] = pa.array(lines.offset[rows])
+    made["origin_length"] = pa.array(lines.length[rows])
+    made["origin_line"] = pa.array(lines.number[rows])
+    return pa.table(made)
+
+
+def _tags(text: str) -> list[str] | None:
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return None
+    return found if isinstance(found, list) and all(isinstance(tag, str) for tag in found) else None

@@ -1,0 +1,299 @@
+"""Rendered output text -> output fields, by the rule's own format, else by a table of labels.
+
+In: `output` of an alert, in either style (`message (label=value …)` up to Falco 0.40, `message |
+label=value …` from 0.41), or a line of Falco's text output. Out: the fields that the text
+determines, and the names of those that it does not. Facts: Falco `userspace/engine/formats.cpp`,
+`init_falco_engine.cpp` (what is appended); the tables are those of kinds.py.
+
+A value may hold anything, ` label=` too. By format, a value is certain when every way to cut the
+text into the rule's labels, in order, gives it the same begin and end. Without a format the order
+is not known: a value that holds a further `word=` is not certain. Unescapes nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import dataclass
+from itertools import accumulate, pairwise
+from typing import Any
+
+from analysis.intake import kinds
+from analysis.intake.kinds import Recovered
+from analysis.schema import parse_priority
+
+__all__ = ["Recovered", "parse_text_alert", "recover"]
+
+_HEAD = re.compile(
+    r"\s*(?:(?P<clock>\d\d:\d\d:\d\d\.\d{9})"
+    r"|(?P<time>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:?\d\d)))"
+    r": (?P<priority>[A-Za-z]+) ",
+    re.ASCII,
+)
+_TOKEN = re.compile(r"(?:(?<=[ (])|\A)([A-Za-z][\w.-]*(?:\[[^\]\s]{1,60}\])?)=", re.ASCII)
+_ESCAPE = re.compile(r"\\(?:[bfnrt\"\\]|u[0-9a-fA-F]{4})")
+_CUT = "[...]"  # falcosidekick ends what it cuts to 512 bytes with this
+_FULL_TAIL = [  # as Falco's container plugin suggests it
+    *("container_id", "container_name", "container_image_repository"),
+    *("container_image_tag", "k8s_pod_name", "k8s_ns_name"),
+]
+_COMMA = ("aws_cloudtrail", "okta")  # upstream: `(requesting user=%ct.user, requesting IP=…)`
+
+
+def recover(output: str, rule: str | None = None, source: str | None = None) -> Recovered:
+    """Take the fields from a rendered text, each only where its begin and end are certain.
+
+    Parameters
+    ----------
+    output : str
+        The text, with or without `time: Priority` before it.
+    rule : str, optional
+        Name of the Falco rule; one of formats.json is read by its own format, if the text is so.
+    source : str, optional
+        Event source, for the label table; else the rule's, else told from the labels.
+
+    Returns
+    -------
+    Recovered
+        No name is both in `fields` and in `ambiguous`.
+    """
+    head = _HEAD.match(output)
+    text = (output[head.end() :] if head else output).rstrip("\n")
+    known = kinds.formats().get(rule or "")
+    if known and not text.endswith(_CUT) and (found := _by_format(text, known)):
+        return found
+    return _by_table(text, source or (known.source if known else None), known)
+
+
+def parse_text_alert(text: str) -> dict[str, Any]:
+    r"""Read one line of Falco's text output (`json_output: false`) as an alert.
+
+    Returns
+    -------
+    dict
+        `output`, `priority`, `rule` (None unless the message is that of exactly one rule whose
+        real captures prove it), `clock` (local time of day, no date) or `time`, `output_fields`,
+        `recovered` (its names), `ambiguous`. A value with `\n` or another JSON escape is
+        ambiguous: in text mode Falco escapes the line, and what was there before is not known.
+
+    Raises
+    ------
+    ValueError
+        If the line does not begin with a time and one of Falco's priorities.
+    """
+    line = text.strip("\r\n").lstrip()
+    head = _HEAD.match(line)
+    priority = parse_priority(head["priority"]) if head else None
+    if head is None or priority != head["priority"]:
+        raise ValueError("no Falco text line: it does not begin with a time and a priority")
+    found = recover(line)
+    if rule := kinds.messages().get(found.message):
+        found = recover(line, rule)
+    unsure = [n for n, v in found.fields.items() if isinstance(v, str) and _ESCAPE.search(v)]
+    fields = {name: value for name, value in found.fields.items() if name not in unsure}
+    stamp = "clock" if head["clock"] else "time"
+    return {
+        "output": line,
+        "priority": priority,
+        "rule": rule,
+        stamp: head[stamp],
+        "output_fields": fields,
+        "recovered": list(fields),
+        "ambiguous": [*found.ambiguous, *unsure],
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class _Cut:
+    text: str
+    known: kinds.Format
+    frame: str  # what stands before the first label: "(", a blank (behind `|`), or nothing
+    comma: bool
+    begins: list[list[int]]  # of each value, in any cut of the text
+    ends: list[int]  # of each value but the last, where the next label begins
+
+
+def _by_format(text: str, known: kinds.Format) -> Recovered | None:
+    """Cut by the rule's own labels; None if the text does not hold them all, in order."""
+    shapes = [kinds.shape_of(name) for _, name in known.pairs]
+    for comma in (True, False) if known.source in _COMMA else (False,):
+        names = [name.replace("_", " ") if comma else name for name, _ in known.pairs]
+        tokens = [f", {name}=" if comma else f" {name}=" for name in names]
+        token = f"{names[0]}="
+        starts = sorted(_every(text, f"({token}") + _every(text, f"| {token}"))
+        starts = [len(token)] if text.startswith(token) else starts
+        if not known.unlabelled:
+            starts = starts[:1]  # a message without fields is the rule's own words
+        first = starts[0] - len(token) if starts else 0
+        frame = text[first - 1] if first else ""
+        if (frame == "(" or not comma) and (begins := _cuts(text, tokens, shapes, starts)):
+            ends = [b[0] - len(t) for b, t in zip(begins[1:], tokens[1:], strict=True)]
+            cut, found = _Cut(text, known, frame, comma, begins, ends), kinds.Values()
+            _take(cut, found)
+            _tail(_take_last(cut, found), frame, found)
+            found.doubt(*known.unlabelled)
+            return found.settle(text[:first])
+    return None
+
+
+def _every(text: str, token: str) -> list[int]:
+    """Return the end of each occurrence of `token`."""
+    found = []
+    spot = text.find(token)
+    while spot >= 0:
+        found.append(spot + len(token))
+        spot = text.find(token, spot + 1)
+    return found
+
+
+def _cuts(
+    text: str, tokens: list[str], shapes: list[re.Pattern[str] | None], starts: list[int]
+) -> list[list[int]] | None:
+    """Return, for each label, where its value begins in any cut of the whole; None if none is.
+
+    Exact, in time linear in the occurrences: backward, what can be completed; forward, what can
+    be reached. A value with a shape ends where its shape does, and there the next label stands.
+    """
+    last = len(tokens) - 1
+    fits = [starts, *(_every(text, token) for token in tokens[1:])]
+    follows: list[dict[int, int]] = [{} for _ in tokens]  # begin -> begin of the next, by shape
+    for i in range(last, -1, -1):
+        size = len(tokens[i + 1]) if i < last else 0
+        following = set(fits[i + 1]) if i < last else set()
+        if shape := shapes[i]:
+            for begin in fits[i]:
+                match = shape.match(text, begin)
+                after = match.end() + size if match else -1
+                if after in following or (
+                    i == last and match and text[after : after + 1] in ("", " ", ")")
+                ):
+                    follows[i][begin] = after
+            fits[i] = list(follows[i])
+        elif i < last:
+            latest = max(following) - size
+            fits[i] = [begin for begin in fits[i] if begin <= latest]
+        if not fits[i]:
+            return None
+    for i in range(last):
+        if shapes[i]:
+            fits[i + 1] = sorted({follows[i][begin] for begin in fits[i]})
+        else:
+            earliest = fits[i][0] + len(tokens[i + 1])
+            fits[i + 1] = [begin for begin in fits[i + 1] if begin >= earliest]
+    return fits
+
+
+def _take(cut: _Cut, found: kinds.Values) -> None:
+    """Add each value but the last, where no other cut of the text gives it another one."""
+    for i, (label, name) in enumerate(cut.known.pairs[:-1]):
+        value = cut.text[cut.begins[i][0] : cut.ends[i]]
+        sure = len(cut.begins[i]) == len(cut.begins[i + 1]) == 1 and label not in cut.known.joined
+        if cut.known.source in _COMMA and not cut.comma:
+            sure &= not value.endswith(",")  # the rule's own comma, perhaps
+        if name == "gcp.projectId" and not cut.frame:
+            value = value.partition(" ")[0]  # an id has no blank; words of the rule follow it
+        elif not cut.frame:  # the rule's words, or its blanks, may stand in the value
+            sure &= value == value.strip() and not _TOKEN.search(value)
+        found.add(name, value) if sure else found.doubt(name)
+
+
+def _take_last(cut: _Cut, found: kinds.Values) -> str:
+    """Add the rule's last value, if its end is certain; return the text behind it."""
+    name, begin, text = cut.known.pairs[-1][1], cut.begins[-1][-1], cut.text
+    end = len(text.rstrip()) - 1 if cut.frame == "(" else len(text)
+    if match := (shape := kinds.shape_of(name)) and shape.match(text, begin):
+        end = match.end()
+    value, rest = text[begin:end], text[end:]
+    sure = len(cut.begins[-1]) == 1
+    if not match:  # an added text (`append_output`) may stand in the value
+        sure &= cut.frame != "(" or (rest[:1] == ")" and _balanced(value))
+        sure &= not _TOKEN.search(value) and (cut.frame != "" or value == value.strip())
+    found.add(name, value) if sure else found.doubt(name)
+    return rest if len(cut.begins[-1]) == 1 else f" ?{rest}"
+
+
+def _balanced(value: str) -> bool:
+    depths = list(accumulate(((c == "(") - (c == ")") for c in value), initial=0))
+    return depths[-1] == 0 and min(depths) == 0
+
+
+def _tail(rest: str, frame: str, found: kinds.Values) -> None:
+    """Add what Falco puts behind the rule's own fields: pairs of a known label and a word.
+
+    They stand directly behind, or, where `append_output` put a text between, whole at the end.
+    """
+    body, _, after = rest.partition(")") if frame == "(" else (rest, "", "")
+    for part in (body, after):
+        pairs = [word.partition("=") for word in part.split(" ")[1:]]
+        known = [kinds.labels()["tail"].get(label) if sep else None for label, sep, _ in pairs]
+        lead = known.index(None) if None in known else len(known)
+        behind = max(len(pairs) - len(_FULL_TAIL), lead)
+        whole = [label for label, *_ in pairs[behind:]] == _FULL_TAIL
+        whole &= all(part.count(f" {label}=") == 1 for label in _FULL_TAIL)
+        for i, (name, (*_, value)) in enumerate(zip(known, pairs, strict=True)):
+            if name and (i < lead or (whole and i >= behind)):
+                found.add(name, value)
+            elif other := name or kinds.field_of(pairs[i][0], {}):
+                found.doubt(other)
+
+
+def _by_table(text: str, source: str | None, known: kinds.Format | None) -> Recovered:
+    """Cut at each known label; certain is then a value that holds no further `word=`."""
+    found = kinds.Values()
+    text = _container_info(text, found)
+    tokens = [(m.start(), m.end(), m[1]) for m in _TOKEN.finditer(text)]
+    table = kinds.table_of(source, {label for *_, label in tokens})
+    table = table | dict(known.pairs) if known else table  # another version of a known rule
+    cuts = [token for token in tokens if kinds.field_of(token[2], table) is not None]
+    if not cuts:
+        return found.settle(text)
+    first, end = cuts[0][0], len(text)
+    frame = text[first - 1 : first].strip() or text[max(first - 2, 0) : first].strip()
+    if frame == "(" and (close := text.rfind(")")) > first:
+        end = close
+        _tail(text[close:], frame, found)
+    broken = text.endswith(_CUT) or (frame == "(" and end == len(text))
+    cuts = cuts[:1] + [t for t in cuts[1:] if t[0] < end and text[t[0] - 1] == " "]
+    seen = Counter(label for *_, label in cuts)
+    before = ""
+    for (_, begin, label), (stop, _, after) in pairwise([*cuts, (end + 1, 0, "")]):
+        name = kinds.field_of(label, table) or ""
+        if label == "container" and before == "k8s.pod":  # -pk: k8s.ns=… k8s.pod=… container=<id>
+            name = "container.id"
+        value, before = text[begin : stop - 1], label
+        # the next label stands twice, or no frame says where the rule's words go on
+        unsure = seen[after] > 1 or (frame not in ("(", "|") and " " in value)
+        _take_labelled(label, name, value, unsure, found)
+        if seen[label] > 1 or (broken and not after):
+            found.refuse(name or label)
+    return found.settle(text[:first])
+
+
+def _take_labelled(label: str, name: str, value: str, unsure: bool, found: kinds.Values) -> None:
+    """Add one value cut by the table, or say that it is ambiguous."""
+    match = (shape := kinds.shape_of(name)) and shape.match(value)
+    if match and (match.end() == len(value) or _TOKEN.match(value, match.end() + 1)):
+        value, unsure = match[0], False  # ends where its shape does, whatever follows
+    elif shape or _TOKEN.search(value) or not _balanced(value):
+        unsure = True
+    repository, colon, tag = value.rpartition(":")
+    if name == "container.image.repository" and colon and "/" not in tag:
+        unsure |= "@" in value or repository == "sha256"  # a digest is no tag
+        value = repository  # `image=%container.image.repository:%container.image.tag`
+        if not unsure:
+            found.add("container.image.tag", tag)
+    found.doubt(name or label) if unsure or not name else found.add(name, value)
+
+
+def _container_info(text: str, found: kinds.Values) -> str:
+    """Take out what %container.info was before 0.36, `web (id=3ad7b26ded6d)`; return the rest."""
+    spot = text.find(" (id=")
+    name = text[:spot].rpartition(" ")[2]
+    ident = text[spot + 5 :].partition(")")[0]
+    if spot < 0 or not re.fullmatch("[0-9a-f]{12}|host", ident) or re.search(r"[=()|]", name):
+        return text
+    rest = text.replace(f" {name} (id={ident})", "")
+    if " (id=" not in rest:
+        found.add("container.name", name)
+        found.add("container.id", ident)
+    return rest

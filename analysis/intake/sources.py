@@ -1,0 +1,170 @@
+"""Where alerts come from: paths, folders, globs, standard input, bytes, and any fsspec URL.
+
+In: what a person names. Out: contents, in order, each readable as a local file, uncompressed.
+What the bytes mean is for `records` and `bulk`.
+"""
+
+from __future__ import annotations
+
+import bz2
+import glob
+import gzip
+import hashlib
+import io
+import lzma
+import sys
+import tempfile
+import zlib
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+from analysis.errors import SourceError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+Source = str | Path | bytes
+_BLOCK = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """One file's worth of bytes: a name for its origin, and the bytes if they are no file."""
+
+    name: str
+    held: bytes | None = None
+
+
+@dataclass(slots=True)
+class Local:
+    """A content as a local, uncompressed file; `damage` says why it ends before its end."""
+
+    path: Path
+    damage: str = ""
+
+
+def iter_contents(source: Source | Sequence[Source]) -> Iterator[Content]:
+    """Yield each content that `source` names: lists in order, folders and globs by sorted path.
+
+    Raises
+    ------
+    SourceError
+        If a path does not exist, a glob matches nothing, or a folder holds no file.
+    """
+    if isinstance(source, bytes):
+        # content is its own name, so that equal input gives equal origins
+        yield Content(f"bytes-{hashlib.sha256(source).hexdigest()[:12]}", source)
+    elif not isinstance(source, str | Path):
+        for one in source:
+            yield from iter_contents(one)
+    elif str(source) == "-":
+        yield Content("-", sys.stdin.buffer.read())
+    elif "://" in str(source):
+        yield from _remote(str(source))
+    else:
+        yield from (Content(str(path)) for path in _paths(str(source)))
+
+
+@contextmanager
+def local_file(content: Content) -> Iterator[Local]:
+    """Lend a content as a local, uncompressed file; what had to be copied is removed afterwards.
+
+    Raises
+    ------
+    SourceError
+        If it cannot be read. A compressed content that is cut short or damaged is no error: what
+        could be read is there, and `Local.damage` says what was the matter.
+    """
+    try:
+        with _open(content) as stream:
+            head = stream.read(6)
+            stream.seek(0)
+            unpack = next((how for magic, how in _UNPACK.items() if head.startswith(magic)), None)
+            if unpack is None and content.held is None and "://" not in content.name:
+                yield Local(Path(content.name))
+                return
+            with tempfile.NamedTemporaryFile(prefix="falco-casebook-") as copy:
+                damage = _copy(unpack(stream) if unpack else stream, copy)
+                copy.flush()
+                yield Local(Path(copy.name), damage)
+    except OSError as error:
+        if isinstance(error, SourceError):
+            raise
+        raise SourceError(f"cannot read {content.name}: {error.strerror or error}") from error
+
+
+def _open(content: Content) -> IO[bytes]:
+    if content.held is not None:
+        return io.BytesIO(content.held)
+    if "://" in content.name:
+        fs, path = _filesystem(content.name)
+        return fs.open(path, "rb")  # type: ignore[no-any-return]
+    return Path(content.name).open("rb")
+
+
+def _copy(stream: Any, copy: IO[bytes]) -> str:
+    """Copy block by block; return what stopped it before the end, if anything did."""
+    # read1 gives what is there; read would lose it to the error that ends a file cut short
+    read = getattr(stream, "read1", stream.read)
+    try:
+        while block := read(_BLOCK):
+            copy.write(block)
+    except (EOFError, zlib.error, lzma.LZMAError, OSError, ValueError) as error:
+        return f"the compressed file is cut short or damaged: {error}"
+    return ""
+
+
+def _zstd(stream: IO[bytes]) -> Any:
+    import pyarrow as pa  # noqa: PLC0415 - heavy, and needed for zstd alone
+
+    return pa.CompressedInputStream(pa.PythonFile(stream), "zstd")
+
+
+_UNPACK: dict[bytes, Callable[[IO[bytes]], Any]] = {
+    b"\x1f\x8b": lambda stream: gzip.GzipFile(fileobj=stream),
+    b"BZh": lambda stream: bz2.BZ2File(stream),  # noqa: PLW0108 - its own type hides what it takes
+    b"\xfd7zXZ\x00": lambda stream: lzma.LZMAFile(stream),  # noqa: PLW0108, SIM115
+    b"\x28\xb5\x2f\xfd": _zstd,
+}
+
+
+def _paths(name: str) -> list[Path]:
+    path = Path(name)
+    if path.is_dir():
+        found = sorted(p for p in path.rglob("*") if p.is_file() and not p.name.startswith("."))
+        if not found:
+            raise SourceError(f"the folder {path} holds no file")
+        return found
+    if path.exists():
+        return [path]
+    found = sorted(Path(p) for p in glob.glob(name, recursive=True) if Path(p).is_file())  # noqa: PTH207
+    if not found:
+        kind = "matches no file" if glob.has_magic(name) else "no such file or folder"
+        raise SourceError(f"{kind}: {name}")
+    return found
+
+
+def _remote(url: str) -> Iterator[Content]:
+    fs, path = _filesystem(url)
+    try:
+        scheme = url.split("://", 1)[0]
+        if glob.has_magic(path):
+            found = sorted(fs.glob(path))
+        else:
+            found = sorted(fs.find(path)) if fs.isdir(path) else [path]
+    except OSError as error:
+        raise SourceError(f"cannot read {url}: {error}") from error
+    if not found:
+        raise SourceError(f"matches no file: {url}")
+    yield from (Content(one if "://" in one else f"{scheme}://{one}") for one in found)
+
+
+def _filesystem(url: str) -> tuple[Any, str]:
+    import fsspec  # noqa: PLC0415 - only for what is no local path
+
+    try:
+        return fsspec.core.url_to_fs(url)  # type: ignore[no-any-return]
+    except (ImportError, ValueError) as error:
+        raise SourceError(f"cannot open {url}: {error}") from error

@@ -1,0 +1,1 @@
+"""Benchmarks: `make bench` runs them and the peers side by side, and prints the ratios."""

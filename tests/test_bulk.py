@@ -1,0 +1,160 @@
+"""The fast way and the slow way give the same frame: the law that lets the fast one be trusted."""
+
+from __future__ import annotations
+
+import json
+
+import pandas as pd
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import analysis as fa
+from analysis.intake import bulk, scan
+
+from .benchmarks.generate import alerts as generated
+from .conftest import lines, story
+from .test_intake import JSON, PLAIN
+
+
+def both_ways(path, monkeypatch) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Read a file fast and slowly, hold the frames against each other, return the fast one."""
+    with monkeypatch.context() as patch:
+        patch.setattr(bulk, "SMALLEST", 0)
+        fast, fast_rejects = fa.read_alerts(path)
+        patch.setattr(bulk, "SMALLEST", 1 << 60)
+        slow, slow_rejects = fa.read_alerts(path)
+    pd.testing.assert_frame_equal(plain(fast), plain(slow))
+    pd.testing.assert_frame_equal(fast_rejects, slow_rejects)
+    return fast, fast_rejects
+
+
+def plain(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return a frame whose categories do not depend on the order in which they were met."""
+    known = frame.dropna(axis="columns", how="all")
+    labels = known.select_dtypes("category").columns.difference(["priority"])
+    return known.astype(dict.fromkeys(labels, "str"))
+
+
+def test_a_file_of_every_kind_of_line(tmp_path, monkeypatch):
+    """24 rules, fields that change their kind, uint64, nulls, unicode, one line in a hundred broken."""
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(b"\n".join(generated(3000)) + b"\n")
+    fast, rejects = both_ways(path, monkeypatch)
+
+    assert (len(fast), len(rejects)) == (2970, 30)
+    assert fast["origin_line"].is_monotonic_increasing
+    assert [json.loads(raw)["rule"] for raw in fa.raw_records(fast.head(50))] == fast["rule"].head(
+        50
+    ).tolist()
+
+
+ODD = [
+    b"",
+    b"   ",
+    b"noise",
+    b"{}",
+    b"[]",
+    b'{"rule":"x"',
+    lines(PLAIN).strip() + b"\r",
+    b"  " + lines(PLAIN).strip() + b"  ",
+    lines(PLAIN).strip() + lines(PLAIN).strip(),
+    lines(PLAIN | {"time": "2026-01-02T05:04:05+02:00"}).strip(),
+    lines(PLAIN | {"time": "2026-13-02T05:04:05Z"}).strip(),
+    lines(PLAIN | {"time": "1999-01-02T05:04:05Z"}).strip(),
+    lines(PLAIN | {"priority": "INFO"}).strip(),
+    lines(PLAIN | {"rule": ""}).strip(),
+    lines(PLAIN | {"tags": ["a", "b"]}).strip(),
+    lines(PLAIN | {"tags": []}).strip(),
+    lines(PLAIN | {"tags": [1]}).strip(),
+    lines(PLAIN | {"tags": "a"}).strip(),
+    lines(PLAIN | {"output_fields": {}}).strip(),
+    lines(PLAIN | {"output_fields": None}).strip(),
+    lines(PLAIN | {"message": "m", "uuid": "u", "hostname": "h", "source": "syscall"}).strip(),
+    lines(story(PLAIN, **{"proc.tty": 1.5})).strip(),
+    lines(story(PLAIN, **{"proc.tty": "7"})).strip(),
+    lines(story(PLAIN, **{"proc.tty": True})).strip(),
+    lines(story(PLAIN, **{"proc.tty": 2**64 - 1})).strip(),
+    lines(story(PLAIN, **{"proc.tty": 2**70})).strip(),
+    lines(story(PLAIN, **{"proc.tty": None})).strip(),
+    lines(story(PLAIN, **{"proc.name": 5})).strip(),
+    lines(story(PLAIN, **{"proc.name": False})).strip(),
+    lines(story(PLAIN, **{"proc.name": {"a": 1}})).strip(),
+    lines(story(PLAIN, **{"proc.name": 'say ":"'})).strip(),
+    lines(story(PLAIN, **{"proc.name": "\ud800"})).strip(),
+    lines(story(PLAIN, **{"proc.name": "nul\0"})).strip(),
+    lines(story(PLAIN, **{"proc.name": "größe 日本"})).strip(),
+    lines(story(PLAIN, **{"Proc.Name": "x"})).strip(),
+    lines(story(PLAIN, **{"new.field": "x"})).strip(),
+    lines(story(PLAIN, **{"evt.time": 1757000000123456789})).strip(),
+    lines(story(PLAIN, **{"proc.exe_ino.ctime_duration_proc_start": 2**64 - 5})).strip(),
+    lines(story(PLAIN, **{"ka.req.pod.containers.image": ["a", "b"]})).strip(),
+    lines(story(PLAIN, **{"ka.req.pod.containers.image": "a"})).strip(),
+    lines(PLAIN).strip().replace(b"cat", b"c\xff"),
+    lines(PLAIN).strip().replace(b'"proc.tty": 0', b'"proc.tty": 1e3'),
+    lines(PLAIN).strip().replace(b'"proc.tty": 0', b'"proc.tty": -0'),
+    lines(PLAIN).strip().replace(b'"proc.tty": 0', b'"proc.tty": 0, "proc.tty": 1'),
+    lines(PLAIN).strip().replace(b'"proc.tty": 0', b'"proc.tty":NaN'),
+    json.dumps(PLAIN, separators=(",", ":")).encode(),
+    json.dumps(PLAIN, separators=(" , ", " : ")).encode(),
+]
+
+
+@pytest.mark.parametrize("line", ODD, ids=lambda line: line[-40:].decode("ascii", "replace"))
+def test_each_odd_line(line, tmp_path, monkeypatch):
+    """Among good lines, each odd one is read, or refused, alike."""
+    path = tmp_path / "a.jsonl"
+    good = lines(PLAIN | {"hostname": "h"})
+    path.write_bytes(good * 3 + line + b"\n" + good * 3)
+    fast, rejects = both_ways(path, monkeypatch)
+
+    assert len(fast) + len(rejects) >= 6
+
+
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=40
+)
+@given(st.lists(st.sampled_from(ODD) | st.dictionaries(st.text(), JSON, max_size=4), max_size=12))
+def test_any_mixture(tmp_path, monkeypatch, mixture):
+    """Whatever stands beside whatever."""
+    made = [
+        one if isinstance(one, bytes) else lines(PLAIN | {"output_fields": one}).strip()
+        for one in mixture
+    ]
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(b"\n".join([lines(PLAIN).strip(), *made, lines(PLAIN).strip()]))
+
+    both_ways(path, monkeypatch)
+
+
+def test_lines_longer_than_a_block(tmp_path, monkeypatch):
+    """A line of megabytes is one line."""
+    path = tmp_path / "a.jsonl"
+    long = story(PLAIN, **{"proc.cmdline": "x" * (3 * scan.BLOCK)})
+    path.write_bytes(lines(PLAIN, long, PLAIN))
+    fast, _ = both_ways(path, monkeypatch)
+
+    assert fast["proc.cmdline"].str.len()[1] == 3 * scan.BLOCK
+
+
+@given(
+    st.lists(st.binary(max_size=80).filter(lambda b: b"\n" not in b), max_size=20),
+    st.integers(1, 200),
+)
+def test_scan_finds_each_line(tmp_path_factory, parts, block):
+    """Offsets, lengths and numbers are those of the lines, whatever the size of a block."""
+    path = tmp_path_factory.mktemp("scan") / "a"
+    data = b"\n".join(parts)
+    path.write_bytes(data)
+    wanted = [(n, p.removesuffix(b"\r")) for n, p in enumerate(parts, 1)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(scan, "BLOCK", block)
+        found = scan.scan_lines(path)
+    got = {
+        n: data[o : o + size]
+        for n, o, size in zip(found.number, found.offset, found.length, strict=True)
+    }
+
+    assert {n: line for n, line in wanted if line.strip()} == {
+        n: g for n, g in got.items() if g.strip()
+    }

@@ -1,0 +1,1 @@
+"""Programs that make the data of the package, or measure it; none is part of it."""
