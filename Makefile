@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 SAMPLE ?= data/alerts/fileless_execution.jsonl
 
-.PHONY: report test check lab lock notebooks clean
+.PHONY: report test check lab lock notebooks bench clean
 report: .venv/ready
 	$(BIN)/falco-casebook report $(SAMPLE) --out reports
 
@@ -27,6 +27,12 @@ lab: .venv/ready
 	$(BIN)/uv pip install --quiet --compile-bytecode --require-hashes -r requirements.lock
 	$(BIN)/uv pip install --quiet --no-deps --no-build-isolation --editable .
 	touch $@
+
+# ours and the peers side by side: make bench N=1000000 ROUNDS=3
+N ?= 1000000
+ROUNDS ?= 3
+bench: .venv/ready
+	$(BIN)/python -m tests.benchmarks $(N) $(ROUNDS)
 
 # the one command that makes requirements.lock anew, after a change of pyproject.toml
 lock:

@@ -158,3 +158,68 @@ def test_scan_finds_each_line(tmp_path_factory, parts, block):
     assert {n: line for n, line in wanted if line.strip()} == {
         n: g for n, g in got.items() if g.strip()
     }
+
+
+AT = b"2026-01-02T03:04:05.123456789Z"
+WRAP = {
+    "cri": lambda line: AT + b" stdout F " + line,
+    "docker": lambda line: json.dumps(
+        {"log": line.decode() + "\n", "stream": "stdout", "time": AT.decode()},
+        separators=(",", ":"),
+    ).encode(),
+    "syslog": lambda line: b"Jan  2 03:04:05 node-1 falco[17]: " + line,
+    "syslog 5424": lambda line: b"<12>1 " + AT + b" node-1 falco 17 - - " + line,
+    "kubectl": lambda line: b"[pod/falco-abcde/falco] " + line,
+    "stern": lambda line: b"falco-abcde falco " + line,
+}
+
+
+@pytest.mark.parametrize("wrap", WRAP.values(), ids=WRAP)
+def test_wrapped_lines(wrap, tmp_path, monkeypatch):
+    """A wrapped file is read alike both ways, and its records are quoted with their wrapper."""
+    wrapped = [wrap(line) if n % 7 else line for n, line in enumerate(generated(1500))]
+    wrapped[100:100] = [
+        wrap(lines(PLAIN).strip()),
+        b"",
+        b"  noise",
+        wrap(b"Thu Sep  4 15:33:20 2025: Falco"),
+    ]
+    path = tmp_path / "a.log"
+    path.write_bytes(b"\n".join(wrapped))
+    fast, _ = both_ways(path, monkeypatch)
+
+    assert len(fast) == 1486
+    assert (fast["wrapper"].notna()).sum() > 1200
+    assert fa.raw_records(fast.tail(3)) == wrapped[-4:-1] or fa.raw_records(fast.head(1)) == [
+        wrapped[0]
+    ]
+
+
+@pytest.mark.parametrize("kind", ["cri", "docker"])
+def test_wrapped_lines_in_parts(kind, tmp_path, monkeypatch):
+    """Where lines were cut, they are joined again, whichever way the file is read."""
+    made = [WRAP[kind](line) for line in generated(400)]
+    line = lines(PLAIN | {"hostname": "cut"}).strip()
+    if kind == "cri":
+        made[50:50] = [AT + b" stdout P " + line[:60], AT + b" stdout F " + line[60:]]
+    else:
+        part = {"stream": "stdout", "time": AT.decode()}
+        made[50:50] = [
+            json.dumps({"log": line[:60].decode()} | part, separators=(",", ":")).encode(),
+            json.dumps({"log": line[60:].decode() + "\n"} | part, separators=(",", ":")).encode(),
+        ]
+    path = tmp_path / "a.log"
+    path.write_bytes(b"\n".join(made))
+    fast, _ = both_ways(path, monkeypatch)
+
+    assert (fast["hostname"] == "cut").sum() == 1
+
+
+def test_rejects_are_in_order_of_the_file(tmp_path, monkeypatch):
+    """Batches are checked side by side; what is no alert is listed from first to last."""
+    monkeypatch.setattr(bulk, "_BATCH", 2048)
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(b"\n".join(generated(12_000)) + b"\n")
+    _, rejects = both_ways(path, monkeypatch)
+
+    assert rejects["origin_offset"].is_monotonic_increasing

@@ -19,6 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from analysis.intake import columns, scan
+from analysis.intake.peel import peeled
 from analysis.schema import PRIORITIES
 
 if TYPE_CHECKING:
@@ -27,10 +28,14 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from analysis.intake.peel import Peeled
+    from analysis.intake.sniff import Kind
+
+    Slowly = Callable[[list["Span"]], tuple[pa.Table, NDArray[np.int64]]]
+
 SMALLEST = 1 << 20
 """Bytes from which the fast way is worth its start."""
 
-_SAMPLES, _SAMPLE_BYTES = 24, 1 << 16
 _BATCH = 122_880  # rows, as DuckDB groups them
 _LONGEST = 256 << 20  # bytes of one object
 _TEXTS = ("hostname", "output", "priority", "rule", "source", "time", "uuid")
@@ -59,45 +64,28 @@ class Span:
     number: int
 
 
-def sniff(path: Path) -> list[str] | None:
-    """Return the output fields seen in samples of a file, or None where it is no bare JSON lines."""
-    size = path.stat().st_size
-    seen: Counter[str] = Counter()
-    good = total = 0
-    with path.open("rb") as file:
-        for at in np.linspace(0, max(0, size - _SAMPLE_BYTES), _SAMPLES).astype(int):
-            file.seek(int(at))
-            lines = file.read(_SAMPLE_BYTES).split(b"\n")[1 if at else 0 : -1]
-            for line in lines:
-                total += 1
-                if line.startswith(b"{") and (fields := _fields_of(line)) is not None:
-                    good += 1
-                    seen.update(fields)
-    return sorted(seen) if good * 2 > total else None
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """What each batch of a file is checked with."""
 
-
-def _fields_of(line: bytes) -> list[str] | None:
-    try:
-        alert = json.loads(line)
-        if {"rule", "priority", "time"} <= alert.keys():
-            return list(alert["output_fields"])
-    except (ValueError, KeyError, TypeError, RecursionError):
-        pass
-    return None
+    names: dict[str, str]
+    lines: scan.Lines
+    slowly: Slowly
+    wrapper: str
 
 
 def read_bulk(
     path: Path,
-    fields: list[str],
-    slowly: Callable[[list[Span]], tuple[pa.Table, NDArray[np.int64]]],
+    kind: Kind,
+    slowly: Slowly,
 ) -> Iterator[pa.Table]:
     """Yield tables of the alerts of a file, in order.
 
     Parameters
     ----------
     path : Path
-    fields : list of str
-        The output fields to read; a line with any other field goes the slow way.
+    kind : Kind
+        What `sniff` found. A line with any other field or wrapper goes the slow way.
     slowly : callable
         Reads spans: returns a table of the alerts among them, and for each row of it the position
         of its span. Spans without a row are no alerts; what they are is the callable's to keep.
@@ -107,23 +95,36 @@ def read_bulk(
     DuckDB parses on all cores; `scan` counts beside it. Memory is bounded by one copy of the
     columns read, text of few distinct values kept once.
     """
+    if kind.wrapper:
+        with peeled(path, kind.wrapper) as payloads:
+            if payloads is None:  # records that reach over lines
+                yield slowly([Span(0, path.stat().st_size, 1)])[0]
+                return
+            yield from _read(payloads.path, kind, slowly, payloads)
+    else:
+        yield from _read(path, kind, slowly, None)
+
+
+def _read(path: Path, kind: Kind, slowly: Slowly, payloads: Peeled | None) -> Iterator[pa.Table]:
     # DuckDB's names ignore case: of two that differ in case alone, neither is read fast
-    folded = Counter(name.casefold() for name in fields)
-    plain = [name for name in fields if name and '"' not in name and folded[name.casefold()] == 1]
+    folded = Counter(name.casefold() for name in kind.fields)
+    plain = [n for n in kind.fields if n and '"' not in n and folded[n.casefold()] == 1]
     names = {f"f{number}": name for number, name in enumerate(plain)}
     with ThreadPoolExecutor(1) as aside:
         scanned = aside.submit(scan.scan_lines, path)
         batches = list(_parsed(path, names))
         lines = scanned.result()
+    if payloads:
+        lines = payloads.placed(lines)
     if sum(len(batch) for batch in batches) != len(lines.offset):
         yield slowly(_spans(lines, np.arange(len(lines.offset))))[0]
         return
+    reading = _Reading(names, lines, slowly, kind.wrapper)
     starts = np.cumsum([0] + [len(batch) for batch in batches])
     with ThreadPoolExecutor() as pool:
         # a batch is let go of as soon as it is checked
         waiting = [
-            pool.submit(_checked, batches.pop(0), names, lines, int(start), slowly)
-            for start in starts[:-1]
+            pool.submit(_checked, batches.pop(0), int(start), reading) for start in starts[:-1]
         ]
         while waiting:
             yield waiting.pop(0).result()
@@ -165,23 +166,21 @@ def _label(batch: pa.RecordBatch, names: dict[str, str]) -> pa.RecordBatch:
     return pa.RecordBatch.from_arrays(arrays, names=found)
 
 
-def _checked(
-    batch: pa.RecordBatch,
-    names: dict[str, str],
-    lines: scan.Lines,
-    start: int,
-    slowly: Callable[[list[Span]], tuple[pa.Table, NDArray[np.int64]]],
-) -> pa.Table:
+def _checked(batch: pa.RecordBatch, start: int, reading: _Reading) -> pa.Table:
+    names, lines = reading.names, reading.lines
     batch = _label(batch, names)
     rows = slice(start, start + len(batch))
     times, timely = _times(batch.column("time"))
     sound = (lines.counts[rows] & _COUNTED) == _expected(batch)
     sound &= timely & _is_alert(batch)
     good = _table(batch, times, lines, rows)
+    if reading.wrapper:  # it may state what an alert lacks: for the slow way to see
+        sound &= _stated(batch)
+        good = good.append_column("wrapper", _label_of(reading.wrapper, len(good)))
     bad = np.flatnonzero(~sound)
     if not len(bad):
         return good
-    slow, position = slowly(_spans(lines, bad + start))
+    slow, position = reading.slowly(_spans(lines, bad + start))
     wanted = np.flatnonzero(sound)
     both = pa.concat_tables([good, slow], promote_options="permissive")
     order = np.argsort(np.concatenate((wanted, bad[position])), kind="stable")
@@ -239,6 +238,15 @@ def _times(texts: pa.Array) -> tuple[pa.Array, NDArray[np.bool_]]:
             timely = pa.array(np.zeros(len(texts), dtype=bool))
             times = pa.nulls(len(texts), columns.TIME)
     return times, timely.to_numpy(zero_copy_only=False)
+
+
+def _stated(batch: pa.RecordBatch) -> NDArray[np.bool_]:
+    known = pc.and_(pc.is_valid(batch.column("hostname")), pc.is_valid(batch.column("source")))
+    return known.to_numpy(zero_copy_only=False)  # type: ignore[no-any-return]
+
+
+def _label_of(text: str, count: int) -> pa.DictionaryArray:
+    return pa.DictionaryArray.from_arrays(np.zeros(count, dtype=np.int32), pa.array([text]))
 
 
 def _table(batch: pa.RecordBatch, times: pa.Array, lines: scan.Lines, rows: slice) -> pa.Table:

@@ -17,6 +17,7 @@ import pyarrow as pa
 from analysis.intake import bulk, store
 from analysis.intake import columns as kinds
 from analysis.intake.records import Origin, Record, Reject, iter_records
+from analysis.intake.sniff import sniff
 from analysis.intake.sources import Content, Source, iter_contents, local_file
 from analysis.schema import ENVELOPE, REJECTS
 
@@ -116,16 +117,18 @@ def _chosen(table: pa.Table, chosen: store.Selection) -> pa.Table:
 
 
 def _tables(content: Content, path: Path, rejects: list[Reject]) -> Iterator[pa.Table]:
-    fields = bulk.sniff(path) if path.stat().st_size >= bulk.SMALLEST else None
-    if fields is None:
+    kind = sniff(path) if path.stat().st_size >= bulk.SMALLEST else None
+    if kind is None:
         records = iter_records(content.name, path.read_bytes())
         yield from _slow_tables(records, rejects)
         return
 
-    def slowly(spans: list[bulk.Span]) -> tuple[pa.Table, NDArray[np.int64]]:
-        return _read_spans(content.name, path, spans, rejects)
+    found: list[Reject] = []
 
-    for table in bulk.read_bulk(path, fields, slowly):
+    def slowly(spans: list[bulk.Span]) -> tuple[pa.Table, NDArray[np.int64]]:
+        return _read_spans(content.name, path, spans, found)
+
+    for table in bulk.read_bulk(path, kind, slowly):
         names = pa.DictionaryArray.from_arrays(
             np.zeros(len(table), dtype=np.int32), pa.array([content.name])
         )
@@ -135,6 +138,8 @@ def _tables(content: Content, path: Path, rejects: list[Reject]) -> Iterator[pa.
             if at >= 0
             else table.append_column("origin_file", names)
         )
+    # batches are read side by side, and each has its own rejects
+    rejects += sorted(found, key=lambda reject: reject.origin.offset)
 
 
 def _slow_tables(records: Iterator[Record | Reject], rejects: list[Reject]) -> Iterator[pa.Table]:

@@ -1,0 +1,125 @@
+"""Take a common wrapper off each line of a file, so that the fast way can read what is inside.
+
+In: a file whose lines mostly carry one JSON alert each in the same wrapper (a prefix, or Docker's
+json-file object). Out: a temporary file of the payloads, one for one with the non-blank lines, and
+where each of these stood. A line that is wrapped otherwise leaves a mark that is no JSON: it goes
+the slow way, as a whole, from its own place.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import tempfile
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from analysis.intake.wrappers import unwrap
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from analysis.intake.scan import Lines
+
+_OTHERWISE = b"-\n"
+# kubelet's full lines; a P marks a part, to be joined with others by the slow way
+_CRI = re.compile(rb"\d{4}-\d\d-\d\dT\S{9,30} (?:stdout|stderr) F (?=\{)")
+_DOCKER = re.compile(
+    rb'\{"log":"((?:[^"\\]++|\\.)*+)","stream":"[a-z]+"(?:,"attrs":\{[^{}]*\})?,"time":"[^"\\]*"\}'
+)
+_PART = {
+    "cri": re.compile(rb"\S+ \S+ P[ :]"),
+    "docker": re.compile(rb'\{"log":"(?:[^"\\]++|\\.)*+(?<!\\n)",'),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Peeled:
+    """The payloads' file, and the origin of each of its lines."""
+
+    path: Path
+    wrapper: str
+    offset: np.ndarray
+    length: np.ndarray
+    number: np.ndarray
+
+    def placed(self, lines: Lines) -> Lines:
+        """Return the payloads' lines with the places of the lines that they came from."""
+        return type(lines)(self.offset, self.length, self.number, lines.counts)
+
+
+@contextmanager
+def peeled(path: Path, wrapper: str) -> Iterator[Peeled | None]:
+    """Lend the payloads of a file; None where its lines cannot be taken one by one."""
+    take = _TAKE.get(wrapper, _prefix(wrapper))
+    places: list[tuple[int, int, int]] = []
+    with tempfile.NamedTemporaryFile(prefix="falco-casebook-") as copy:
+        offset = 0
+        with path.open("rb") as file:
+            for number, line in enumerate(file, 1):
+                if record := line.strip():
+                    payload = take(record)
+                    if payload is None and wrapper in _PART and _PART[wrapper].match(record):
+                        yield None
+                        return
+                    copy.write(payload + b"\n" if payload is not None else _OTHERWISE)
+                    lead = len(line) - len(line.lstrip())
+                    places.append((offset + lead, len(record), number))
+                offset += len(line)
+        copy.flush()
+        columns = np.array(places, dtype=np.int64).reshape(-1, 3).T
+        yield Peeled(Path(copy.name), wrapper, *columns)
+
+
+def _cri(line: bytes) -> bytes | None:
+    header = _CRI.match(line)
+    return line[header.end() :] if header else None
+
+
+def _docker(line: bytes) -> bytes | None:
+    found = _DOCKER.fullmatch(line)
+    if found is None or found[1][:1] != b"{" or found[1][-3:] != b"}\\n":
+        return None
+    try:
+        # the alert's text, as the string in which Docker put it
+        return json.loads(b'"' + found[1][:-2] + b'"').encode()  # type: ignore[no-any-return]
+    except ValueError:
+        return None
+
+
+_TAKE: dict[str, Callable[[bytes], bytes | None]] = {"cri": _cri, "docker": _docker}
+
+
+def _prefix(wrapper: str) -> Callable[[bytes], bytes | None]:
+    """Return what takes off a prefix that `wrappers` calls by this name.
+
+    Prefixes that differ in their digits alone (times, process ids) are told once.
+    """
+    known: dict[bytes, bool] = {}
+
+    def take(line: bytes) -> bytes | None:
+        at = line.find(b'{"')
+        if at <= 0:
+            return None
+        shape = line[:at].translate(_DIGITS)
+        if shape not in known:
+            known[shape] = len(known) < _MOST_SHAPES and _is_wrapper(line, wrapper)
+        return line[at:] if known[shape] else None
+
+    return take
+
+
+_DIGITS = bytes.maketrans(b"0123456789", b"0" * 10)
+_MOST_SHAPES = 10_000
+
+
+def _is_wrapper(line: bytes, wrapper: str) -> bool:
+    try:
+        payloads = unwrap(line)
+    except ValueError:
+        return False
+    return len(payloads) == 1 and payloads[0].wrapper == wrapper and payloads[0].alert is not None

@@ -1,0 +1,94 @@
+"""`make bench`: ours and the peers side by side, in turn, in one run; the ratios are the result.
+
+Each contender runs in a process of its own, all of them once per round, so that a busy machine is
+busy for all. Printed: the best of the rounds, peak memory, and how ours stands to each peer.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.benchmarks.generate import alerts
+
+FOLDER = Path(".bench")
+AT = b"2025-09-04T15:33:20.123456789Z"
+WRAP = {
+    "cri": lambda line: AT + b" stdout F " + line,
+    "docker": lambda line: json.dumps(
+        {"log": line.decode() + "\n", "stream": "stdout", "time": AT.decode()},
+        separators=(",", ":"),
+    ).encode(),
+    "syslog": lambda line: b"<12>1 " + AT + b" node-1 falco 17 - - " + line,
+}
+
+
+def files(count: int) -> dict[str, Path]:
+    """Return the files to read, written once: plain, wrapped (a fifth as many), and Parquet."""
+    FOLDER.mkdir(exist_ok=True)
+    found = {"plain": FOLDER / f"plain-{count}.jsonl"}
+    if not found["plain"].exists():
+        found["plain"].write_bytes(b"\n".join(alerts(count)) + b"\n")
+    few = max(count // 5, 1000)
+    for name, wrap in WRAP.items():
+        found[name] = FOLDER / f"{name}-{few}.log"
+        if not found[name].exists():
+            found[name].write_bytes(b"\n".join(map(wrap, alerts(few))) + b"\n")
+    found["parquet"] = FOLDER / f"parquet-{count}"
+    if not found["parquet"].exists():
+        import analysis as fa
+
+        fa.convert(found["plain"], found["parquet"])
+    return found
+
+
+def race(title: str, entries: list[tuple[str, Path]], rounds: int) -> None:
+    """Run the entries in turn, and print each with its ratio to the first."""
+    runs: dict[str, list[tuple[float, float, int]]] = {
+        f"{name} {path.stem}": [] for name, path in entries
+    }
+    for _ in range(rounds):
+        for name, path in entries:
+            command = [sys.executable, "-m", "tests.benchmarks.contenders", name, str(path)]
+            done = subprocess.run(command, capture_output=True, check=True, text=True)
+            seconds, memory, rows = done.stdout.split()
+            runs[f"{name} {path.stem}"].append((float(seconds), float(memory), int(rows)))
+    print(f"\n{title}")
+    ours = min(next(iter(runs.values())))
+    for name, times in runs.items():
+        seconds, memory, rows = min(times)
+        spread = max(times)[0]
+        print(
+            f"  {name:34} {seconds:7.2f} s (worst {spread:.2f})  {memory:6.0f} MiB  {rows:>9,} rows  "
+            f"{rows / seconds:>11,.0f}/s   ours/this: {ours[0] / seconds:5.2f} time, {ours[1] / memory:4.2f} memory"
+        )
+
+
+def main() -> None:
+    """Run all races; arguments: number of alerts, rounds."""
+    count = int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000
+    rounds = int(sys.argv[2]) if len(sys.argv) > 2 else 3
+    at = files(count)
+    plain = at["plain"]
+    race(
+        f"read_alerts, {count:,} plain JSON lines, {plain.stat().st_size / 1e6:,.0f} MB",
+        [("casebook", plain), ("duckdb_schema", plain), ("orjson_rows", plain)],
+        rounds,
+    )
+    for name in WRAP:
+        race(
+            f"read_alerts, lines in {name}",
+            [("casebook", at[name]), (f"orjson_{name}", at[name])],
+            rounds,
+        )
+    race(
+        "the same from Parquet",
+        [("casebook", at["parquet"]), ("casebook_day", at["parquet"]), ("casebook", plain)],
+        rounds,
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,156 @@
+"""One benchmark's contenders, each run in a process of its own: ours and the peers'.
+
+`python -m tests.benchmarks.contenders NAME FILE` runs one and prints seconds, peak MiB and rows.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import duckdb
+import pandas as pd
+
+import analysis.intake  # noqa: F401 - loaded before the clock starts, as the peers' libraries are
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+from pathlib import Path
+
+TEXTS = [
+    "container.id",
+    "container.image.repository",
+    "container.image.tag",
+    "container.name",
+    "evt.arg.flags",
+    "evt.res",
+    "evt.type",
+    "fd.l4proto",
+    "fd.name",
+    "fd.nameraw",
+    "fd.rip",
+    "fd.sip",
+    "k8s.ns.name",
+    "k8s.pod.name",
+    "proc.aname[2]",
+    "proc.aname[3]",
+    "proc.cmdline",
+    "proc.cwd",
+    "proc.exepath",
+    "proc.name",
+    "proc.pname",
+    "proc.sname",
+    "user.name",
+]
+NUMBERS = [
+    "container.start_ts",
+    "evt.time",
+    "fd.sport",
+    "proc.exe_ino.ctime",
+    "proc.pid",
+    "proc.pid.ts",
+    "proc.ppid",
+    "proc.tty",
+    "user.loginuid",
+    "user.uid",
+]
+
+
+def casebook(path: str) -> int:
+    """Ours: every field, exact, with rejects and origins."""
+    import analysis as fa
+
+    return len(fa.read_alerts(path)[0])
+
+
+def duckdb_schema(path: str) -> int:
+    """DuckDB with a schema written by hand for exactly these fields, to Arrow."""
+    members = ",".join(
+        [f'"{name}" VARCHAR' for name in TEXTS]
+        + [f'"{name}" BIGINT' for name in NUMBERS]
+        + ['"proc.exe_ino.ctime_duration_proc_start" UBIGINT']
+    )
+    columns = dict.fromkeys(("hostname", "output", "priority", "rule", "source"), "VARCHAR")
+    columns |= {"output_fields": f"STRUCT({members})", "tags": "VARCHAR[]", "time": "TIMESTAMP_NS"}
+    written = ",".join(f"'{name}': '{kind}'" for name, kind in columns.items())
+    query = (
+        f"SELECT * EXCLUDE output_fields, unnest(output_fields) FROM read_json('{path}', "
+        f"format='newline_delimited', columns={{{written}}}, ignore_errors=true, "
+        "maximum_object_size=100000000)"
+    )
+    return duckdb.sql(query).to_arrow_table().num_rows
+
+
+def _rows(records) -> int:
+    flat = [{**alert, **alert.pop("output_fields")} for alert in records if "rule" in alert]
+    frame = pd.DataFrame(flat)
+    frame["time"] = pd.to_datetime(frame["time"], utc=True, format="ISO8601", errors="coerce")
+    return len(frame)
+
+
+def _decoded(path: str, loads: Callable, payload: Callable[[bytes], bytes]):
+    with Path(path).open("rb") as file:
+        for line in file:
+            try:
+                yield loads(payload(line))
+            except ValueError:
+                continue
+
+
+def orjson_rows(path: str, payload: Callable[[bytes], bytes] = lambda line: line) -> int:
+    """The usual way: orjson line by line, a dict per row, one DataFrame."""
+    import orjson
+
+    return _rows(_decoded(path, orjson.loads, payload))
+
+
+def json_rows(path: str) -> int:
+    """The same with the standard library."""
+    return _rows(_decoded(path, json.loads, lambda line: line))
+
+
+def orjson_cri(path: str) -> int:
+    """The usual way for CRI lines: cut the prefix, then orjson."""
+    return orjson_rows(path, lambda line: line.split(b" ", 3)[-1])
+
+
+def orjson_docker(path: str) -> int:
+    """The usual way for Docker's lines: orjson twice."""
+    import orjson
+
+    return orjson_rows(path, lambda line: orjson.loads(line)["log"])
+
+
+def orjson_syslog(path: str) -> int:
+    """The usual way for syslog lines: cut at the first brace, then orjson."""
+    return orjson_rows(path, lambda line: line[max(line.find(b"{"), 0) :])
+
+
+def casebook_day(path: str) -> int:
+    """One day, three columns, from Parquet."""
+    import analysis as fa
+
+    chosen = {
+        "since": "2025-09-04",
+        "until": "2025-09-05",
+        "columns": ["time", "rule", "proc.name"],
+    }
+    return len(fa.read_alerts(path, **chosen)[0])
+
+
+def import_pandas(_: str) -> int:
+    """Nothing more: pandas is loaded already."""
+    return 0
+
+
+if __name__ == "__main__":
+    contender = globals()[sys.argv[1]]
+    start = time.perf_counter()
+    rows = contender(sys.argv[2])
+    seconds = time.perf_counter() - start
+    # ru_maxrss would be the parent's, where that was larger
+    peak = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
+    print(seconds, int(peak[1]) / 1024, rows)
