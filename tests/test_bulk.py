@@ -70,6 +70,7 @@ ODD = [
     lines(PLAIN | {"tags": "a"}).strip(),
     lines(PLAIN | {"output_fields": {}}).strip(),
     lines(PLAIN | {"output_fields": None}).strip(),
+    lines(PLAIN | {"rule": "Falco internal: x"}).strip(),
     lines(PLAIN | {"message": "m", "uuid": "u", "hostname": "h", "source": "syscall"}).strip(),
     lines(story(PLAIN, **{"proc.tty": 1.5})).strip(),
     lines(story(PLAIN, **{"proc.tty": "7"})).strip(),

@@ -310,3 +310,38 @@ def test_any_input_is_accounted_for(fields, noise):
 
     assert len(alerts) == 1
     assert len(rejects) == 1
+
+
+def test_falco_s_own_notices_are_told_apart():
+    """Drops, timeouts and metrics are alerts of the source `internal`, also before Falco named it."""
+    drop = {
+        "rule": "Falco internal: syscall event drop",
+        "priority": "Debug",
+        "time": PLAIN["time"],
+    }
+    named = drop | {"source": "internal", "output_fields": {"n_drops": "7"}}
+    alerts, rejects = fa.read_alerts(lines(PLAIN, drop, named))
+
+    assert rejects.empty
+    assert (alerts["source"] == "internal").tolist() == [False, True, True]
+    assert alerts["recovered"].tolist()[1:] == [("source",), None]
+    assert alerts["output_fields.n_drops"].tolist()[2] == "7"
+
+
+def test_a_line_of_fifty_megabytes():
+    """It is one record: an alert if it is one, else a reject that shows how it begins."""
+    long = story(PLAIN, **{"proc.cmdline": "x" * 50_000_000})
+    alerts, rejects = fa.read_alerts(lines(PLAIN, long) + b"y" * 50_000_000 + b"\n" + lines(PLAIN))
+
+    assert alerts["proc.cmdline"].str.len().tolist()[1] == 50_000_000
+    assert len(alerts) == 3
+    assert rejects["excerpt"].tolist() == ["y" * 200]
+
+
+def test_progress_is_shown_where_asked_for(tmp_path, capsys):
+    """A bar on standard error; none by itself where nobody watches."""
+    (tmp_path / "a.jsonl").write_bytes(lines(PLAIN))
+    fa.read_alerts(tmp_path / "a.jsonl")
+    assert capsys.readouterr().err == ""
+    fa.read_alerts(tmp_path / "a.jsonl", progress=True)
+    assert "a.jsonl" in capsys.readouterr().err

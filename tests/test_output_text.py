@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import itertools
 import json
+import random
 import re
 import time
 from collections import Counter
@@ -14,10 +15,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import analysis as fa
 from analysis.intake.kinds import INTEGERS, NA, formats, kind_of, kinds, messages, shape_of
 from analysis.intake.output_text import _cuts, parse_text_alert, recover
 
-from .tools.measure_recovery import SHARED, TAIL, alerts, judge, render
+from .tools.measure_recovery import SHARED, TAIL, alerts, judge, realistic, render
 
 SPEC = (Path(__file__).parent / "spec" / "output_text.md").read_text()
 CASES = re.findall(
@@ -272,3 +274,31 @@ def test_kinds_are_complete(shared):
 
     assert names - kinds().keys() == {"evt.rawarg"}
     assert len(formats()) == 238
+
+
+@pytest.mark.parametrize("style", ["(", "|"])
+def test_round_trip_through_the_loader(style):
+    """For each upstream rule: drop the fields, load the text, have them back, or be told which not."""
+    rng = random.Random(11)
+    back = told = 0
+    for rule, known in formats().items():
+        names = {name for _, name in known.pairs} | {name for _, name in TAIL}
+        values = {name: realistic(name, rng) for name in sorted(names)}
+        alert = {
+            "rule": rule,
+            "priority": "Notice",
+            "time": "2026-01-02T03:04:05Z",
+            "source": known.source,
+            "output": f"03:04:05.000000000: Notice {render(rule, values, style)}",
+        }
+        alerts, rejects = fa.read_alerts(json.dumps(alert).encode())
+        assert rejects.empty
+        recovered, ambiguous = alerts["recovered"][0] or (), alerts["ambiguous"][0] or ()
+        for _, name in known.pairs:
+            assert (name in recovered) != (name in ambiguous), (rule, name)
+            told += name in ambiguous
+            back += name in recovered
+            if name in recovered and kind_of(name) == "string" and values[name] is not None:
+                assert alerts[name][0] == values[name], (rule, name)
+
+    assert back > 20 * told

@@ -20,6 +20,7 @@ import pyarrow.compute as pc
 
 from analysis.intake import columns, scan
 from analysis.intake.peel import peeled
+from analysis.intake.records import NOTICE
 from analysis.schema import PRIORITIES
 
 if TYPE_CHECKING:
@@ -141,7 +142,11 @@ def _parsed(path: Path, names: dict[str, str]) -> Iterator[pa.RecordBatch]:
     keys = ",".join(f"{_quoted(key)}: {_quoted(kind)}" for key, kind in shape.items())
     unpacked = ", ".join(f'output_fields."{name}" AS {short}' for short, name in names.items())
     # the path is bound; names are quoted and hold no quote of their own
-    query = duckdb.connect().sql(
+    connection = duckdb.connect()
+    connection.execute(
+        "SET enable_progress_bar = false"
+    )  # it would print over the caller's terminal
+    query = connection.sql(
         f"SELECT {', '.join(_TEXTS)}, tags, {unpacked} FROM read_json(?, "  # noqa: S608
         f"format='newline_delimited', columns={{{keys}}}, ignore_errors=true, "
         f"maximum_object_size={_LONGEST}, compression='none')",
@@ -213,14 +218,14 @@ def _expected(batch: pa.RecordBatch) -> NDArray[np.int64]:
 
 
 def _is_alert(batch: pa.RecordBatch) -> NDArray[np.bool_]:
-    rule = pc.and_(
-        pc.is_valid(batch.column("rule")), pc.not_equal(batch.column("rule").cast(pa.string()), "")
-    )
+    names = batch.column("rule").cast(pa.string())
+    rule = pc.and_(pc.is_valid(names), pc.not_equal(names, ""))
     priority = pc.is_in(batch.column("priority").cast(pa.string()), pa.array(PRIORITIES))
     tags = batch.column("tags")
     odd = [text for text in tags.dictionary.to_pylist() if _tags(text) is None]
     fine = pc.invert(pc.is_in(tags.cast(pa.string()), pa.array(odd, pa.string())))
-    alert = pc.fill_null(pc.and_(pc.and_(rule, priority), fine), False)
+    sourced = pc.or_(pc.is_valid(batch.column("source")), pc.invert(pc.starts_with(names, NOTICE)))
+    alert = pc.fill_null(pc.and_(pc.and_(rule, priority), pc.and_(fine, sourced)), False)
     return alert.to_numpy(zero_copy_only=False)  # type: ignore[no-any-return]
 
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 TIME = pa.timestamp("ns", "UTC")
+TEXT = pa.large_string()  # what pandas keeps: no copy on the way
 TEXTS = pa.list_(pa.string())
 _DIGITS = re.compile(r"-?[0-9]{1,20}")
 _LABEL = pa.dictionary(pa.int32(), pa.string())
@@ -102,7 +103,7 @@ def arrow_type(name: str) -> pa.DataType:
         return _LABEL
     if name in ENVELOPE_TYPES:
         return ENVELOPE_TYPES[name]
-    return pa.string() if name in ENVELOPE else _TYPES.get(field_kind(name), pa.string())
+    return TEXT if name in ENVELOPE else _TYPES.get(field_kind(name), TEXT)
 
 
 def whole_number(value: object) -> int | None:
@@ -188,7 +189,9 @@ def array(name: str, values: Sequence[Any]) -> pa.Array:
 
 def frame(table: pa.Table) -> pd.DataFrame:
     """Return an Arrow table as a frame: nullable integers, Arrow strings, categories, UTC times."""
-    return pd.DataFrame({name: _column(name, table[name]) for name in table.column_names})
+    # the columns are this frame's alone: pandas need not copy them
+    made = {name: _column(name, table[name]) for name in table.column_names}
+    return pd.DataFrame(made, copy=False)
 
 
 def _column(name: str, column: pa.ChunkedArray) -> Any:  # noqa: PLR0911 - one per kind of column

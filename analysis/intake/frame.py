@@ -7,6 +7,7 @@ whether it was null or absent is for the record itself to tell. An integer is ne
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ from analysis.intake import columns as kinds
 from analysis.intake.records import Origin, Record, Reject, iter_records
 from analysis.intake.sniff import sniff
 from analysis.intake.sources import Content, Source, iter_contents, local_file
+from analysis.quoting import visible
 from analysis.schema import ENVELOPE, REJECTS
 
 if TYPE_CHECKING:
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+_LONG_LOAD = 100 << 20  # bytes from which a bar is shown
 _CHUNK = 50_000  # records that the slow way turns into columns at a time
 _LIFTED = ("rule", "source", "hostname", "output", "uuid")
 
@@ -38,6 +41,7 @@ def read_alerts(
     until: str | pd.Timestamp | None = None,
     rule: str | Sequence[str] | None = None,
     priority: str | None = None,
+    progress: bool | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Read Falco alerts, out of whatever wrapped them, into one typed frame.
 
@@ -55,6 +59,8 @@ def read_alerts(
         Alerts of these rules.
     priority : str, optional
         Alerts of this priority or worse.
+    progress : bool, optional
+        Whether to show a bar on standard error; if not given, on a terminal, for long loads.
 
     Returns
     -------
@@ -94,10 +100,34 @@ def read_alerts(
         for content in iter_contents(one):
             if content.held is not None:
                 held[content.name] = content.held
-            tables += (_chosen(table, chosen) for table in content_tables(content, rejects))
+            with _bar(content, progress) as bar:
+                for table in content_tables(content, rejects):
+                    if len(table):
+                        bar.update(table["origin_offset"][-1].as_py() - bar.n)
+                    tables.append(_chosen(table, chosen))
     alerts = kinds.frame(_joined(tables, chosen.columns))
     alerts.attrs["held"] = held
     return alerts, rejects_frame(rejects)
+
+
+def _bar(content: Content, wanted: bool | None) -> Any:
+    from tqdm import tqdm  # noqa: PLC0415 - for long loads
+
+    try:
+        size = Path(content.name).stat().st_size if content.held is None else len(content.held)
+    except OSError:  # a store's: its size is not known
+        size = None
+    hidden = (
+        not (sys.stderr.isatty() and (size or 0) > _LONG_LOAD) if wanted is None else not wanted
+    )
+    return tqdm(
+        total=size,
+        unit="B",
+        unit_scale=True,
+        desc=visible(content.name, longest=40),
+        disable=hidden,
+        leave=False,
+    )
 
 
 def content_tables(content: Content, rejects: list[Reject]) -> Iterator[pa.Table]:

@@ -26,11 +26,10 @@ if TYPE_CHECKING:
     from analysis.intake.scan import Lines
 
 _OTHERWISE = b"-\n"
+_BLOCK = 8 << 20
 # kubelet's full lines; a P marks a part, to be joined with others by the slow way
 _CRI = re.compile(rb"\d{4}-\d\d-\d\dT\S{9,30} (?:stdout|stderr) F (?=\{)")
-_DOCKER = re.compile(
-    rb'\{"log":"((?:[^"\\]++|\\.)*+)","stream":"[a-z]+"(?:,"attrs":\{[^{}]*\})?,"time":"[^"\\]*"\}'
-)
+_DOCKER_END = re.compile(rb'","stream":"[a-z]+"(?:,"attrs":\{[^{}]*\})?,"time":"[^"\\]*"\}')
 _PART = {
     "cri": re.compile(rb"\S+ \S+ P[ :]"),
     "docker": re.compile(rb'\{"log":"(?:[^"\\]++|\\.)*+(?<!\\n)",'),
@@ -55,24 +54,44 @@ class Peeled:
 @contextmanager
 def peeled(path: Path, wrapper: str) -> Iterator[Peeled | None]:
     """Lend the payloads of a file; None where its lines cannot be taken one by one."""
-    take = _TAKE.get(wrapper, _prefix(wrapper))
-    places: list[tuple[int, int, int]] = []
-    with tempfile.NamedTemporaryFile(prefix="falco-casebook-") as copy:
-        offset = 0
-        with path.open("rb") as file:
-            for number, line in enumerate(file, 1):
-                if record := line.strip():
-                    payload = take(record)
-                    if payload is None and wrapper in _PART and _PART[wrapper].match(record):
-                        yield None
-                        return
-                    copy.write(payload + b"\n" if payload is not None else _OTHERWISE)
-                    lead = len(line) - len(line.lstrip())
-                    places.append((offset + lead, len(record), number))
-                offset += len(line)
+    take = _TAKE.get(wrapper) or _prefix(wrapper)
+    part = _PART.get(wrapper)
+    places: list[np.ndarray] = []
+    offset, number = 0, 1
+    with tempfile.NamedTemporaryFile(prefix="falco-casebook-") as copy, path.open("rb") as file:
+        while lines := file.readlines(_BLOCK):
+            records = [line.strip() for line in lines]
+            payloads = [take(record) if record else None for record in records]
+            if part and any(
+                payload is None and part.match(record)
+                for record, payload in zip(records, payloads, strict=True)
+            ):
+                yield None
+                return
+            copy.file.write(
+                b"".join(
+                    payload + b"\n" if payload is not None else _OTHERWISE
+                    for record, payload in zip(records, payloads, strict=True)
+                    if record
+                )
+            )
+            places.append(_places(lines, records, offset, number))
+            offset += sum(map(len, lines))
+            number += len(lines)
         copy.flush()
-        columns = np.array(places, dtype=np.int64).reshape(-1, 3).T
+        columns = np.concatenate(places, axis=1) if places else np.empty((3, 0), dtype=np.int64)
         yield Peeled(Path(copy.name), wrapper, *columns)
+
+
+def _places(lines: list[bytes], records: list[bytes], offset: int, number: int) -> np.ndarray:
+    sizes = np.fromiter(map(len, lines), np.int64, len(lines))
+    lengths = np.fromiter(map(len, records), np.int64, len(records))
+    led = [n for n, line in enumerate(lines) if line[:1].isspace()]
+    starts = offset + np.cumsum(sizes) - sizes
+    for n in led:
+        starts[n] += len(lines[n]) - len(lines[n].lstrip())
+    kept = lengths > 0
+    return np.stack([starts, lengths, number + np.arange(len(lines))])[:, kept]
 
 
 def _cri(line: bytes) -> bytes | None:
@@ -81,14 +100,15 @@ def _cri(line: bytes) -> bytes | None:
 
 
 def _docker(line: bytes) -> bytes | None:
-    found = _DOCKER.fullmatch(line)
-    if found is None or found[1][:1] != b"{" or found[1][-3:] != b"}\\n":
+    at = line.rfind(b'","stream":"')
+    if at < 0 or not line.startswith(b'{"log":"{') or not _DOCKER_END.fullmatch(line, at):
         return None
     try:
         # the alert's text, as the string in which Docker put it
-        return json.loads(b'"' + found[1][:-2] + b'"').encode()  # type: ignore[no-any-return]
+        text = json.loads(line[7 : at + 1])
     except ValueError:
         return None
+    return text[:-1].encode() if text.endswith("}\n") else None
 
 
 _TAKE: dict[str, Callable[[bytes], bytes | None]] = {"cri": _cri, "docker": _docker}

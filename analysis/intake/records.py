@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 EXCERPT = 200
 """Bytes of a rejected record that are kept in the rejects frame."""
 
+NOTICE = "Falco internal:"
+"""How the rules begin by which Falco speaks of itself: drops, timeouts, metrics; source `internal`."""
+
 _TIME = re.compile(
     r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(?:[.,](\d{1,9}))?([Zz]|[+-]\d\d:?\d\d)", re.ASCII
 )
@@ -120,13 +123,16 @@ def _record(payload: Payload, origin: Origin) -> Record:
         if not told and key in payload.context:
             alert[key] = payload.context[key]
             recovered.append(key)
-    _check(alert, from_text=payload.alert is None)
+    if not alert.get("source") and str(alert.get("rule")).startswith(NOTICE):
+        alert["source"] = "internal"  # as Falco itself says since 0.30
+        recovered.append("source")
+    time = _time_ns(alert.get("time"))
+    _check(alert, time, from_text=payload.alert is None)
     if payload.alert is not None and not (alert.get("output_fields") or {}).keys() - _CLOCKS:
         read = recover(alert.get("output") or "", alert.get("rule"), alert.get("source"))
         alert["output_fields"] = read.fields | (alert.get("output_fields") or {})
         recovered += read.fields
         ambiguous += read.ambiguous
-    time = _time_ns(alert.get("time"))
     if clock and time is None:
         ambiguous.append("time")
     priority = parse_priority(str(alert.get("priority") or ""))
@@ -135,7 +141,7 @@ def _record(payload: Payload, origin: Origin) -> Record:
     )
 
 
-def _check(alert: dict[str, Any], *, from_text: bool) -> None:
+def _check(alert: dict[str, Any], time_ns: int | None, *, from_text: bool) -> None:
     """Raise ValueError unless `alert` has what makes a Falco alert: rule, priority, time."""
     if not from_text:
         missing = [key for key in ("rule", "priority", "time") if key not in alert]
@@ -143,7 +149,7 @@ def _check(alert: dict[str, Any], *, from_text: bool) -> None:
             raise ValueError(f"no Falco alert: lacks {', '.join(missing)}")
         if alert["rule"] == "":
             raise ValueError("rule is empty")
-        if alert["time"] is None or _time_ns(alert["time"]) is None:
+        if time_ns is None:
             raise ValueError(
                 f"time {alert['time']!r:.40} is no time that exists, with date and zone"
             )

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from analysis.intake.wrappers import Payload
 
-_SAMPLES, _SAMPLE_BYTES = 24, 1 << 16
+_SAMPLES, _SAMPLE_BYTES = 24, 1 << 15
 
 
 @dataclass(frozen=True, slots=True)

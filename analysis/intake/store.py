@@ -114,7 +114,7 @@ def write_piece(tables: Iterable[pa.Table], folder: Path, piece: int) -> tuple[i
             basename_template=f"{piece:05d}-{number:05d}-{{i}}.parquet",
             existing_data_behavior="overwrite_or_ignore",
             file_options=ds.ParquetFileFormat().make_write_options(
-                compression="zstd", use_compliant_nested_type=False
+                compression="lz4", use_compliant_nested_type=False
             ),
             max_partitions=10_000,
         )
