@@ -8,7 +8,6 @@ the slow way, as a whole, from its own place.
 
 from __future__ import annotations
 
-import json
 import re
 import tempfile
 from contextlib import contextmanager
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import orjson
 
 from analysis.intake.wrappers import unwrap
 
@@ -29,7 +29,7 @@ _OTHERWISE = b"-\n"
 _BLOCK = 8 << 20
 # kubelet's full lines; a P marks a part, to be joined with others by the slow way
 _CRI = re.compile(rb"\d{4}-\d\d-\d\dT\S{9,30} (?:stdout|stderr) F (?=\{)")
-_DOCKER_END = re.compile(rb'","stream":"[a-z]+"(?:,"attrs":\{[^{}]*\})?,"time":"[^"\\]*"\}')
+_DOCKER_KEYS = {"log", "stream", "attrs", "time"}
 _PART = {
     "cri": re.compile(rb"\S+ \S+ P[ :]"),
     "docker": re.compile(rb'\{"log":"(?:[^"\\]++|\\.)*+(?<!\\n)",'),
@@ -100,15 +100,16 @@ def _cri(line: bytes) -> bytes | None:
 
 
 def _docker(line: bytes) -> bytes | None:
-    at = line.rfind(b'","stream":"')
-    if at < 0 or not line.startswith(b'{"log":"{') or not _DOCKER_END.fullmatch(line, at):
+    if not line.startswith(b'{"log":"{'):
         return None
     try:
-        # the alert's text, as the string in which Docker put it
-        text = json.loads(line[7 : at + 1])
-    except ValueError:
+        record = orjson.loads(line)
+    except orjson.JSONDecodeError:
         return None
-    return text[:-1].encode() if text.endswith("}\n") else None
+    text = record["log"]
+    if record.keys() - _DOCKER_KEYS or not isinstance(text, str) or not text.endswith("}\n"):
+        return None
+    return text[:-1].encode() if "\n" not in text[:-1] else None
 
 
 _TAKE: dict[str, Callable[[bytes], bytes | None]] = {"cri": _cri, "docker": _docker}
