@@ -10,8 +10,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import analysis as fa
-from analysis.intake import bulk, scan
+from analysis.intake import bulk, peel, scan
 
+from .benchmarks.generate import AT, WRAPPED
 from .benchmarks.generate import alerts as generated
 from .conftest import lines, story
 from .test_intake import JSON, PLAIN
@@ -161,15 +162,8 @@ def test_scan_finds_each_line(tmp_path_factory, parts, block):
     }
 
 
-AT = b"2026-01-02T03:04:05.123456789Z"
-WRAP = {
-    "cri": lambda line: AT + b" stdout F " + line,
-    "docker": lambda line: json.dumps(
-        {"log": line.decode() + "\n", "stream": "stdout", "time": AT.decode()},
-        separators=(",", ":"),
-    ).encode(),
-    "syslog": lambda line: b"Jan  2 03:04:05 node-1 falco[17]: " + line,
-    "syslog 5424": lambda line: b"<12>1 " + AT + b" node-1 falco 17 - - " + line,
+WRAP = WRAPPED | {
+    "syslog 3164": lambda line: b"Jan  2 03:04:05 node-1 falco[17]: " + line,
     "kubectl": lambda line: b"[pod/falco-abcde/falco] " + line,
     "stern": lambda line: b"falco-abcde falco " + line,
 }
@@ -224,3 +218,17 @@ def test_rejects_are_in_order_of_the_file(tmp_path, monkeypatch):
     _, rejects = both_ways(path, monkeypatch)
 
     assert rejects["origin_offset"].is_monotonic_increasing
+
+
+@pytest.mark.parametrize("wrap", [lambda line: line, WRAP["cri"]], ids=["plain", "cri"])
+@pytest.mark.parametrize("size", [1, 1000, 70_000])
+def test_files_in_pieces(wrap, size, tmp_path, monkeypatch):
+    """A file beyond memory is read in pieces; places, numbers and order are the file's."""
+    monkeypatch.setattr(peel, "PIECE", size)
+    path = tmp_path / "a.log"
+    path.write_bytes(b"\n\n".join(map(wrap, generated(100 if size == 1 else 400))))
+    fast, _ = both_ways(path, monkeypatch)
+
+    assert fa.raw_records(fast) == [
+        path.read_bytes().split(b"\n")[n - 1] for n in fast["origin_line"]
+    ]

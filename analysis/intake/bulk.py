@@ -12,6 +12,7 @@ import json
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,7 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from analysis.intake import columns, scan
-from analysis.intake.peel import peeled
+from analysis.intake.peel import peeled, pieces
 from analysis.intake.records import NOTICE
 from analysis.schema import PRIORITIES
 
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from analysis.intake.peel import Peeled
     from analysis.intake.sniff import Kind
 
     Slowly = Callable[[list["Span"]], tuple[pa.Table, NDArray[np.int64]]]
@@ -93,20 +93,24 @@ def read_bulk(
 
     Notes
     -----
-    DuckDB parses on all cores; `scan` counts beside it. Memory is bounded by one copy of the
-    columns read, text of few distinct values kept once.
+    DuckDB parses on all cores; `scan` counts beside it. A file is read in pieces of a gigabyte at
+    most: memory beyond what the caller keeps is bounded by the columns of one.
     """
     if kind.wrapper:
         with peeled(path, kind.wrapper) as payloads:
             if payloads is None:  # records that reach over lines
                 yield slowly([Span(0, path.stat().st_size, 1)])[0]
                 return
-            yield from _read(payloads.path, kind, slowly, payloads)
+            for piece, _, first in pieces(payloads.path):
+                yield from _read(piece, kind, slowly, partial(payloads.placed, first=first))
     else:
-        yield from _read(path, kind, slowly, None)
+        for piece, offset, first in pieces(path):
+            yield from _read(piece, kind, slowly, partial(scan.shifted, offset=offset, first=first))
 
 
-def _read(path: Path, kind: Kind, slowly: Slowly, payloads: Peeled | None) -> Iterator[pa.Table]:
+def _read(
+    path: Path, kind: Kind, slowly: Slowly, place: Callable[[scan.Lines], scan.Lines]
+) -> Iterator[pa.Table]:
     # DuckDB's names ignore case: of two that differ in case alone, neither is read fast
     folded = Counter(name.casefold() for name in kind.fields)
     plain = [n for n in kind.fields if n and '"' not in n and folded[n.casefold()] == 1]
@@ -114,9 +118,7 @@ def _read(path: Path, kind: Kind, slowly: Slowly, payloads: Peeled | None) -> It
     with ThreadPoolExecutor(1) as aside:
         scanned = aside.submit(scan.scan_lines, path)
         batches = list(_parsed(path, names))
-        lines = scanned.result()
-    if payloads:
-        lines = payloads.placed(lines)
+        lines = place(scanned.result())
     if sum(len(batch) for batch in batches) != len(lines.offset):
         yield slowly(_spans(lines, np.arange(len(lines.offset))))[0]
         return

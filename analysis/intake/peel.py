@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
     from analysis.intake.scan import Lines
 
+PIECE = 1 << 30
+"""Bytes of a file that are read at a time."""
+
 _OTHERWISE = b"-\n"
 _BLOCK = 8 << 20
 # kubelet's full lines; a P marks a part, to be joined with others by the slow way
@@ -46,9 +49,43 @@ class Peeled:
     length: np.ndarray
     number: np.ndarray
 
-    def placed(self, lines: Lines) -> Lines:
-        """Return the payloads' lines with the places of the lines that they came from."""
-        return type(lines)(self.offset, self.length, self.number, lines.counts)
+    def placed(self, lines: Lines, *, first: int) -> Lines:
+        """Return payloads' lines, from the `first` on, with the places of the lines they came from."""
+        rows = slice(first, first + len(lines.counts))
+        return type(lines)(self.offset[rows], self.length[rows], self.number[rows], lines.counts)
+
+
+def pieces(path: Path, size: int | None = None) -> Iterator[tuple[Path, int, int]]:
+    """Yield a file in pieces that end with a line: a path, its first byte, and the lines before it.
+
+    A file of no more than `size` bytes (PIECE) is its own piece; else each piece is a copy, gone
+    when the next is asked for.
+    """
+    most = size or PIECE
+    if path.stat().st_size <= most:
+        yield path, 0, 0
+        return
+    offset = first = 0
+    with path.open("rb") as file:
+        while block := file.read(min(most, _BLOCK)):
+            with tempfile.NamedTemporaryFile(prefix="falco-casebook-") as copy:
+                length = lines = 0
+                while block:
+                    copy.write(block)
+                    length += len(block)
+                    lines += block.count(b"\n")
+                    if length >= most:
+                        break
+                    block = file.read(min(most - length, _BLOCK))
+                if block and not block.endswith(b"\n"):
+                    rest = file.readline()
+                    copy.write(rest)
+                    length += len(rest)
+                    lines += rest.endswith(b"\n")
+                copy.flush()
+                yield Path(copy.name), offset, first
+            offset += length
+            first += lines
 
 
 @contextmanager

@@ -49,6 +49,11 @@ class Lines:
     counts: NDArray[np.int64]
 
 
+def shifted(lines: Lines, *, offset: int, first: int) -> Lines:
+    """Return the lines of a piece of a file with their places in the file."""
+    return Lines(lines.offset + offset, lines.length, lines.number + first, lines.counts)
+
+
 def scan_lines(path: Path) -> Lines:
     """Return the non-blank lines of a file; a count of -1 marks a line that must be read slowly."""
     parts: list[tuple[NDArray[np.int64], ...]] = []

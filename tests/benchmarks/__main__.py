@@ -6,23 +6,13 @@ busy for all. Printed: the best of the rounds, peak memory, and how ours stands 
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 from pathlib import Path
 
-from tests.benchmarks.generate import alerts
+from tests.benchmarks.generate import WRAPPED, alerts
 
 FOLDER = Path(".bench")
-AT = b"2025-09-04T15:33:20.123456789Z"
-WRAP = {
-    "cri": lambda line: AT + b" stdout F " + line,
-    "docker": lambda line: json.dumps(
-        {"log": line.decode() + "\n", "stream": "stdout", "time": AT.decode()},
-        separators=(",", ":"),
-    ).encode(),
-    "syslog": lambda line: b"<12>1 " + AT + b" node-1 falco 17 - - " + line,
-}
 
 
 def files(count: int) -> dict[str, Path]:
@@ -32,7 +22,7 @@ def files(count: int) -> dict[str, Path]:
     if not found["plain"].exists():
         found["plain"].write_bytes(b"\n".join(alerts(count)) + b"\n")
     few = max(count // 5, 1000)
-    for name, wrap in WRAP.items():
+    for name, wrap in WRAPPED.items():
         found[name] = FOLDER / f"{name}-{few}.log"
         if not found[name].exists():
             found[name].write_bytes(b"\n".join(map(wrap, alerts(few))) + b"\n")
@@ -77,7 +67,7 @@ def main() -> None:
         [("casebook", plain), ("duckdb_schema", plain), ("orjson_rows", plain)],
         rounds,
     )
-    for name in WRAP:
+    for name in WRAPPED:
         race(
             f"read_alerts, lines in {name}",
             [("casebook", at[name]), (f"orjson_{name}", at[name])],

@@ -77,6 +77,18 @@ LINES_THAT_ARE_NO_ALERT = 100
 START = 1_757_000_000_000_000_000
 
 
+AT = b"2025-09-04T15:33:20.123456789Z"
+WRAPPED = {
+    "cri": lambda line: AT + b" stdout F " + line,
+    "docker": lambda line: json.dumps(
+        {"log": line.decode() + "\n", "stream": "stdout", "time": AT.decode()},
+        separators=(",", ":"),
+    ).encode(),
+    "syslog": lambda line: b"<12>1 " + AT + b" node-1 falco 17 - - " + line,
+}
+"""What puts a line into a wrapper."""
+
+
 def alerts(count: int, seed: int = 7) -> list[bytes]:
     """Return `count` lines, the same for the same seed."""
     chance = random.Random(seed)
@@ -161,7 +173,7 @@ def _alert(chance, time, hosts, names, containers) -> dict:
     }
     if chance.random() < 0.005:  # fields of somebody's own rules, and one that changes its kind
         fields |= {"custom.team": team, "proc.env": "A=1", "evt.rawres": chance.choice((0, "0"))}
-    text = " ".join(f"{f.replace('.', '_')}={v}" for f, v in list(fields.items())[:8])
+    text = " ".join(f"{f.replace('.', '_')}={v}" for f, v in list(fields.items())[:4])
     moment = datetime.fromtimestamp(time // 10**9, UTC)
     clock = f"{moment:%H:%M:%S}.{time % 10**9:09d}"
     return {
