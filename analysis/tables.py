@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pandas as pd
+
 from analysis.gaps import append_output
 from analysis.knowledge import PHASES, SEVERITIES, known_fields, techniques, topic_of
 from analysis.lineage import field_level, relation
@@ -14,8 +16,6 @@ from analysis.quoting import visible
 from analysis.shown import Shown, badge, citations, code, entries, lines, render, table, text
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from analysis.case import Case
 
 _TITLES = {
@@ -271,7 +271,9 @@ def _known(value: object) -> bool:
 
 
 def moment(time: pd.Timestamp) -> str:
-    """Return a time with all nine digits, as Falco writes it."""
+    """Return a time with all nine digits, as Falco writes it; a text alert may tell no date."""
+    if pd.isna(time):
+        return "unknown"
     return f"{time:%Y-%m-%d %H:%M:%S}.{time.value % 10**9:09d}"
 
 

@@ -224,3 +224,38 @@ def test_a_damaged_store_is_named(tmp_path):
 
     with pytest.raises(SourceError, match=r"cannot read .*a\.parquet"):
         fa.read_alerts(tmp_path / "a.parquet")
+
+
+def test_nothing_but_an_earlier_conversion_is_replaced(tmp_path):
+    """A folder of other files, a file, or one that holds the source is refused, and left as it is."""
+    folder = tmp_path / "evidence"
+    folder.mkdir()
+    (folder / "a.jsonl").write_bytes(lines(PLAIN))
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "notes.txt").write_text("mine")
+    (tmp_path / "file").write_text("mine")
+
+    for to in (folder, tmp_path, tmp_path / "other", tmp_path / "file", folder / ".." / "evidence"):
+        with pytest.raises(SourceError, match=r"convert to (a new|another) folder"):
+            fa.convert(folder / "a.jsonl", to)
+    assert (folder / "a.jsonl").read_bytes() == lines(PLAIN)
+    assert (tmp_path / "other" / "notes.txt").read_text() == "mine"
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["evidence", "file", "other"]
+
+
+def test_no_alerts_replace_nothing(tmp_path):
+    """Where the input holds no alert, an earlier conversion stays."""
+    to = tmp_path / "a.parquet"
+    fa.convert(lines(PLAIN), to)
+    done = fa.convert(b"noise", to)
+
+    assert (done.alerts, len(done.rejects)) == (0, 1)
+    assert len(fa.read_alerts(to)[0]) == 1
+
+
+def test_a_conversion_is_no_source(tmp_path):
+    """Its files are Parquet, not alerts: to convert it again would read them as text."""
+    fa.convert(lines(PLAIN), tmp_path / "a")
+
+    with pytest.raises(SourceError, match="is converted already"):
+        fa.convert(tmp_path / "a", tmp_path / "b")

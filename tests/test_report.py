@@ -150,6 +150,20 @@ def test_braces_in_the_folder_s_name(memfd, tmp_path):
     assert next(out.glob("inc-*/report.html")).is_file()
 
 
+def test_a_text_log_without_dates(tmp_path):
+    """Rendered text alone: fields recovered, rule and date unknown, and the report says so."""
+    text = b"10:00:00.000000001: Notice Something odd (user=root process=ls)\n"
+    result = run("-", "--out", tmp_path, stdin=text)
+
+    assert result.exit_code == 0, result.output
+    document = json.loads(next(tmp_path.glob("inc-*/report.json")).read_text())
+    jsonschema.validate(document, schema())
+    assert "A rule of Falco's that is not named" in document["summary"]
+    assert "a time whose date is not told" in document["summary"]
+    assert document["alerts"][0]["time"] is None
+    assert "unknown" in (tmp_path / "index.html").read_text()
+
+
 # ---------------------------------------------------------------- exit codes
 def test_bad_lines_are_listed_and_stop_nothing(memfd, tmp_path):
     """Exit 0: every alert has its report; the rest is named on stderr and in the index."""

@@ -131,9 +131,15 @@ def finish(folder: Path, schemas: Iterable[pa.Schema], target: Path) -> None:
     )
     folder.mkdir(parents=True, exist_ok=True)
     pq.write_metadata(union, folder / _SCHEMA, use_compliant_nested_type=False)
-    if target.exists():
-        shutil.rmtree(target)
+    folder.chmod(0o755)
+    if not target.exists():
+        folder.rename(target)
+        return
+    # the old one goes when the new one is there
+    aside = folder.with_name(f"{folder.name}.old")
+    target.rename(aside)
     folder.rename(target)
+    shutil.rmtree(aside)
 
 
 def is_store(source: object) -> bool:
