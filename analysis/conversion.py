@@ -84,7 +84,7 @@ def _check_target(target: Path, sources: Sequence[Source]) -> None:
     """Raise SourceError where writing to `target` would destroy what is no conversion's."""
     for one in sources:
         if is_store(one):
-            raise SourceError(f"{one} is converted already: copy the folder instead")
+            raise SourceError(f"{one!s} is converted already: copy the folder instead")
         if isinstance(one, str | Path) and "://" not in str(one) and str(one) != "-":
             inside = Path(one).resolve()
             if inside == target or target in inside.parents:

@@ -114,7 +114,8 @@ def exhibits(alerts: pd.DataFrame) -> list[Exhibit]:
         receipt = Receipt(f"{place.file}:{place.line}", raw)
         if alert_id in found:
             first = found[alert_id]
-            found[alert_id] = replace(first, receipts=(*first.receipts, receipt))
+            if receipt not in first.receipts:  # one record may hold an alert twice
+                found[alert_id] = replace(first, receipts=(*first.receipts, receipt))
             continue
         record = _record(raw, place, alert_id)
         facts = _facts(record) | {str(k): v for k, v in derived.iloc[row].dropna().items()}

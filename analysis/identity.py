@@ -31,7 +31,8 @@ def identify(alerts: pd.DataFrame) -> pd.DataFrame:
     ----------
     alerts : DataFrame
         Reads `time`, `rule`, `hostname`, `source`, every column with a dot in its name but
-        `output_fields.*` and `extra.*`, and `output` where an alert has no such field.
+        `output_fields.*` and `extra.*`, and `unparsed`; `output` where an alert has no such
+        field, where fields were recovered from it, and where the date is not told.
 
     Raises
     ------
@@ -56,8 +57,15 @@ def _content(alerts: pd.DataFrame) -> list[str]:
     ]
     start = pa.array([""] * len(alerts), _LARGE)
     joined = pc.binary_join_element_wise(start, *fields, _RECORD, null_handling="skip")
+    # where fields were read from the text, or the date is not told, only the whole text tells
     rendered = pc.coalesce(_text(alerts["output"]), "")
-    joined = pc.if_else(pc.equal(joined, ""), rendered, joined)
+    partial = pc.or_(pc.equal(joined, ""), pa.array(_is_partial(alerts)))
+    joined = pc.binary_join_element_wise(
+        joined,
+        pc.if_else(partial, rendered, ""),
+        pc.coalesce(_text(alerts["unparsed"]), "") if "unparsed" in alerts else start,
+        _RECORD,
+    )
     source = pc.coalesce(_text(alerts["source"]), "syscall")
     envelope = [
         pc.coalesce(_text(alerts["time"]), ""),
@@ -67,6 +75,14 @@ def _content(alerts: pd.DataFrame) -> list[str]:
     ]
     whole = pc.binary_join_element_wise(*envelope, joined, _RECORD)
     return whole.to_pylist()  # type: ignore[no-any-return]
+
+
+def _is_partial(alerts: pd.DataFrame) -> list[bool]:
+    known = alerts.get("recovered", pd.Series(None, index=alerts.index, dtype="object"))
+    # few distinct tuples among many alerts
+    has_field = {names: any("." in name for name in names) for names in set(known.dropna())}
+    undated = alerts["time"].isna()
+    return [bool(u) or has_field.get(n, False) for n, u in zip(known, undated, strict=True)]
 
 
 def _fields(alerts: pd.DataFrame) -> Iterator[tuple[str, pa.Array]]:

@@ -345,3 +345,50 @@ def test_progress_is_shown_where_asked_for(tmp_path, capsys):
     assert capsys.readouterr().err == ""
     fa.read_alerts(tmp_path / "a.jsonl", progress=True)
     assert "a.jsonl" in capsys.readouterr().err
+
+
+def test_text_alerts_are_told_apart_by_their_text():
+    """Without a date, the clock and the words are what tells two alerts apart; equal ones are one."""
+    one = b"10:00:00.000000001: Notice Mine (user=root process=ls)\n"
+    other = one.replace(b"10:00", b"22:22")
+    worded = one.replace(b"Mine", b"Other")
+    alerts, incidents = fa.correlate(fa.read_alerts(one + other + worded + one)[0])
+
+    assert alerts["alert_id"].nunique() == 3
+    assert sorted(incidents["records"]) == [1, 1, 2]
+
+
+def test_what_is_unparsed_counts_for_the_id():
+    """Two alerts that differ in a value of a wrong kind are two."""
+    made = [story(PLAIN, **{"proc.pid": odd}) for odd in ("x", "y")]
+
+    assert fa.identify(fa.read_alerts(lines(*made))[0])["alert_id"].nunique() == 2
+
+
+def test_the_event_s_time_comes_before_the_wrapper_s():
+    """Where an alert has lost its `time`, `evt.time` tells it; the log's own stamp is the delivery's."""
+    bare = {k: v for k, v in PLAIN.items() if k != "time"}
+    late = json.dumps(story(bare, **{"evt.time": 1757000000123456789})).encode()
+    alerts, _ = fa.read_alerts(b"2026-05-05T00:00:00.000000000Z stdout F " + late)
+
+    assert alerts["time"].tolist() == [pd.Timestamp("2025-09-04T15:33:20.123456789Z")]
+    assert alerts["recovered"].tolist() == [("time",)]
+
+
+def test_an_alert_cannot_claim_what_was_recovered():
+    """`recovered` and `ambiguous` are this kit's words; an alert's keys of these names are its own."""
+    alerts, _ = fa.read_alerts(
+        lines(PLAIN | {"recovered": ["hostname"], "ambiguous": 5, "clock": "x"})
+    )
+
+    assert alerts["recovered"].tolist() == [None]
+    assert json.loads(alerts["extra.recovered"][0]) == ["hostname"]
+    assert alerts["extra.clock"].tolist() == ["x"]
+
+
+def test_a_record_that_holds_an_alert_twice():
+    """It was received twice in one record: filed once, counted as the deliveries that it is."""
+    alerts, incidents = fa.correlate(fa.read_alerts(json.dumps([PLAIN, PLAIN]).encode())[0])
+
+    assert incidents["records"].tolist() == [2]
+    assert len(fa.investigate(alerts).exhibits[0].receipts) == 1

@@ -6,6 +6,7 @@ import bz2
 import gzip
 import lzma
 import os
+from concurrent.futures import ThreadPoolExecutor
 
 import fsspec
 import pyarrow as pa
@@ -108,3 +109,36 @@ def test_permission_denied(tmp_path):
 
     with pytest.raises(SourceError, match="Permission denied"):
         fa.read_alerts(path)
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_utf_16(encoding, tmp_path):
+    """PowerShell's `>` writes UTF-16 with a mark; it is read as what it says."""
+    mark = "\ufeff".encode(encoding)
+    (tmp_path / "a.json").write_bytes(mark + DATA.decode().encode(encoding))
+    alerts, rejects = fa.read_alerts(tmp_path / "a.json")
+
+    assert rejects.empty
+    assert alerts["rule"].tolist() == ["A rule", "B"]
+
+
+def test_pipes(tmp_path):
+    """A named pipe, as in `<(zcat …)`, is read to its end."""
+    os.mkfifo(tmp_path / "pipe")
+    with ThreadPoolExecutor(1) as writer:
+        writer.submit((tmp_path / "pipe").write_bytes, gzip.compress(DATA))
+        alerts, _ = fa.read_alerts(tmp_path / "pipe")
+
+    assert alerts["rule"].tolist() == ["A rule", "B"]
+
+
+def test_what_a_folder_hides_is_passed_over(tmp_path):
+    """Hidden files and folders, pipes and links that lead nowhere are no input."""
+    (tmp_path / "a.jsonl").write_bytes(DATA)
+    (tmp_path / ".hidden").mkdir()
+    (tmp_path / ".hidden" / "b.jsonl").write_bytes(DATA)
+    (tmp_path / "dangling").symlink_to(tmp_path / "nowhere")
+    (tmp_path / "loop").symlink_to(tmp_path)
+    os.mkfifo(tmp_path / "pipe")
+
+    assert len(fa.read_alerts(tmp_path)[0]) == 2

@@ -21,7 +21,7 @@ import pyarrow.compute as pc
 
 from analysis.intake import columns, scan
 from analysis.intake.peel import peeled, pieces
-from analysis.intake.records import NOTICE
+from analysis.intake.records import CLOCKS, NOTICE
 from analysis.schema import PRIORITIES
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ _COUNTED = ~np.int64(0xFFFF * scan.NULL)  # how many nulls there are tells nothi
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A line to be read the slow way."""
+    """Lines to be read the slow way: first byte, length in bytes, number of the first."""
 
     offset: int
     length: int
@@ -114,13 +114,16 @@ def _read(
     # DuckDB's names ignore case: of two that differ in case alone, neither is read fast
     folded = Counter(name.casefold() for name in kind.fields)
     plain = [n for n in kind.fields if n and '"' not in n and folded[n.casefold()] == 1]
+    # nor of two that would be one column
+    plain = [n for n in plain if "." in n or f"output_fields.{n}" not in kind.fields]
     names = {f"f{number}": name for number, name in enumerate(plain)}
     with ThreadPoolExecutor(1) as aside:
         scanned = aside.submit(scan.scan_lines, path)
         batches = list(_parsed(path, names))
         lines = place(scanned.result())
     if sum(len(batch) for batch in batches) != len(lines.offset):
-        yield slowly(_spans(lines, np.arange(len(lines.offset))))[0]
+        if len(lines.offset):
+            yield slowly([_span(lines, np.arange(len(lines.offset)))])[0]
         return
     reading = _Reading(names, lines, slowly, kind.wrapper)
     starts = np.cumsum([0] + [len(batch) for batch in batches])
@@ -179,7 +182,7 @@ def _checked(batch: pa.RecordBatch, start: int, reading: _Reading) -> pa.Table:
     rows = slice(start, start + len(batch))
     times, timely = _times(batch.column("time"))
     sound = (lines.counts[rows] & _COUNTED) == _expected(batch)
-    sound &= timely & _is_alert(batch)
+    sound &= timely & _is_alert(batch) & _has_fields(batch, names)
     good = _table(batch, times, lines, rows)
     if reading.wrapper:  # it may state what an alert lacks: for the slow way to see
         sound &= _stated(batch)
@@ -187,21 +190,22 @@ def _checked(batch: pa.RecordBatch, start: int, reading: _Reading) -> pa.Table:
     bad = np.flatnonzero(~sound)
     if not len(bad):
         return good
-    slow, position = reading.slowly(_spans(lines, bad + start))
+    # odd lines that adjoin may be one record (a pretty-printed alert, a line cut in parts)
+    runs = np.split(bad, np.flatnonzero(np.diff(lines.number[bad + start]) != 1) + 1)
+    slow, position = reading.slowly([_span(lines, run + start) for run in runs])
     wanted = np.flatnonzero(sound)
+    bad = np.array([run[0] for run in runs])
     both = pa.concat_tables([good, slow], promote_options="permissive")
     order = np.argsort(np.concatenate((wanted, bad[position])), kind="stable")
     picked = np.concatenate((wanted, len(good) + np.arange(len(slow))))[order]
     return both.take(pa.array(picked))
 
 
-def _spans(lines: scan.Lines, rows: NDArray[np.int64]) -> list[Span]:
-    columns_ = (
-        lines.offset[rows].tolist(),
-        lines.length[rows].tolist(),
-        lines.number[rows].tolist(),
-    )
-    return [Span(*one) for one in zip(*columns_, strict=True)]
+def _span(lines: scan.Lines, rows: NDArray[np.int64]) -> Span:
+    first, last = int(rows[0]), int(rows[-1])
+    offset = int(lines.offset[first])
+    end = int(lines.offset[last] + lines.length[last])
+    return Span(offset, end - offset, int(lines.number[first]))
 
 
 def _expected(batch: pa.RecordBatch) -> NDArray[np.int64]:
@@ -233,7 +237,9 @@ def _is_alert(batch: pa.RecordBatch) -> NDArray[np.bool_]:
 
 def _times(texts: pa.Array) -> tuple[pa.Array, NDArray[np.bool_]]:
     """Return times, and whether each is one: UTC, of a year that 64 bits of ns can hold."""
-    timely = pc.fill_null(pc.and_(pc.ends_with(texts, "Z"), pc.starts_with(texts, "20")), False)
+    timely = pc.and_(pc.ends_with(texts, "Z"), pc.starts_with(texts, "20"))
+    whole = pc.greater_equal(pc.utf8_length(texts), len("2025-09-04T15:33:20Z"))
+    timely = pc.fill_null(pc.and_(timely, whole), False)
     try:
         times = pc.if_else(timely, texts, None).cast(columns.TIME)
     except pa.ArrowInvalid:
@@ -245,6 +251,16 @@ def _times(texts: pa.Array) -> tuple[pa.Array, NDArray[np.bool_]]:
             timely = pa.array(np.zeros(len(texts), dtype=bool))
             times = pa.nulls(len(texts), columns.TIME)
     return times, timely.to_numpy(zero_copy_only=False)
+
+
+def _has_fields(batch: pa.RecordBatch, names: dict[str, str]) -> NDArray[np.bool_]:
+    """Return which rows have a field beside the clock: others are read from their text."""
+    found = np.zeros(len(batch), dtype=bool)
+    for name in names.values():
+        if name not in CLOCKS and not found.all():
+            column = batch.column(columns.field_column(name))
+            found |= pc.is_valid(column).to_numpy(zero_copy_only=False)
+    return found
 
 
 def _stated(batch: pa.RecordBatch) -> NDArray[np.bool_]:

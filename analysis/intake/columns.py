@@ -149,7 +149,10 @@ def _fit_bool(value: Any) -> bool:
 def _fit_float(value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ValueError
-    return float(value)
+    try:
+        return float(value)
+    except OverflowError:
+        raise ValueError from None
 
 
 def _fit_list(value: Any) -> list[str]:

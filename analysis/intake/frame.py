@@ -8,7 +8,7 @@ whether it was null or absent is for the record itself to tell. An integer is ne
 from __future__ import annotations
 
 import sys
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -124,7 +124,7 @@ def _bar(content: Content, wanted: bool | None) -> Any:
         total=size,
         unit="B",
         unit_scale=True,
-        desc=visible(content.name, longest=40),
+        desc=visible(PurePath(content.name).name, longest=40),
         disable=hidden,
         leave=False,
     )
@@ -223,7 +223,7 @@ def records_table(records: Sequence[Record]) -> pa.Table:
         "origin_offset": [record.origin.offset for record in records],
         "origin_length": [record.origin.length for record in records],
     }
-    envelope |= {name: [alert.get(name) or None for alert in alerts] for name in _LIFTED}
+    envelope |= {name: [alert.get(name) for alert in alerts] for name in _LIFTED}
     fields, envelope["unparsed"] = _fitted(alerts)
     return pa.table(
         {name: kinds.array(name, values) for name, values in (envelope | fields).items()}
@@ -248,6 +248,9 @@ def _fitted(alerts: Sequence[dict[str, Any]]) -> tuple[dict[str, list[Any]], lis
             column = found.get(name)
             if column is None:
                 column = found[name] = [None] * len(alerts)
+            if column[row] is not None:  # another key of this alert bears the column's name
+                odd[name] = value
+                continue
             column[row] = value
         if odd:
             unparsed[row] = kinds.as_json(odd)
@@ -274,7 +277,9 @@ def _joined(tables: list[pa.Table], chosen: Sequence[str] | None = None) -> pa.T
     names = (
         [*ENVELOPE, *sorted(set(table.column_names) - set(ENVELOPE))] if chosen is None else chosen
     )
-    return table.select([name for name in names if name in table.column_names])
+    known = [name for name in names if name in table.column_names]
+    # a field that no alert has a value for is no column
+    return table.select([n for n in known if n in ENVELOPE or table[n].null_count < len(table)])
 
 
 def rejects_frame(rejects: list[Reject]) -> pd.DataFrame:

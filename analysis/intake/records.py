@@ -32,7 +32,8 @@ NOTICE = "Falco internal:"
 _TIME = re.compile(
     r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(?:[.,](\d{1,9}))?([Zz]|[+-]\d\d:?\d\d)", re.ASCII
 )
-_CLOCKS = frozenset({"evt.time", "evt.time.iso8601", "jevt.time", "jevt.time.iso8601"})
+CLOCKS = frozenset({"evt.time", "evt.time.iso8601", "jevt.time", "jevt.time.iso8601"})
+"""Fields that Falco adds to each alert; they tell when it was, and nothing else."""
 _NUMBERED = (
     "Emergency",
     "Alert",
@@ -111,16 +112,24 @@ def _reject(raw: bytes, origin: Origin, reason: str) -> Reject:
 
 
 def _record(payload: Payload, origin: Origin) -> Record:
-    alert = (
-        dict(payload.alert) if payload.alert is not None else parse_text_alert(payload.text or "")
-    )
-    recovered = [*alert.pop("recovered", ())]
-    ambiguous = [*alert.pop("ambiguous", ())]
-    clock = alert.pop("clock", None)
+    recovered: list[str] = []
+    ambiguous: list[str] = []
+    clock = None
+    if payload.alert is not None:
+        alert = dict(payload.alert)
+    else:
+        alert = parse_text_alert(payload.text or "")
+        recovered += alert.pop("recovered", ())
+        ambiguous += alert.pop("ambiguous", ())
+        clock = alert.pop("clock", None)
+    if not alert.get("time") and (told := _event_time(alert.get("output_fields"))):
+        # the event's own time, before the one at which a wrapper took the alert in
+        alert["time"] = told
+        recovered.append("time")
     for key in ("time", "rule", "priority", "source", "hostname"):
         # gRPC: a time that is an object, a priority that is a number; the context has it readable
-        told = isinstance(alert.get(key), str) and alert[key]
-        if not told and key in payload.context:
+        known = isinstance(alert.get(key), str) and alert[key]
+        if not known and key in payload.context:
             alert[key] = payload.context[key]
             recovered.append(key)
     if not alert.get("source") and str(alert.get("rule")).startswith(NOTICE):
@@ -128,7 +137,7 @@ def _record(payload: Payload, origin: Origin) -> Record:
         recovered.append("source")
     time = _time_ns(alert.get("time"))
     _check(alert, time, from_text=payload.alert is None)
-    if payload.alert is not None and not (alert.get("output_fields") or {}).keys() - _CLOCKS:
+    if payload.alert is not None and not (alert.get("output_fields") or {}).keys() - CLOCKS:
         read = recover(alert.get("output") or "", alert.get("rule"), alert.get("source"))
         alert["output_fields"] = read.fields | (alert.get("output_fields") or {})
         recovered += read.fields
@@ -184,6 +193,16 @@ def _time_ns(text: object) -> int | None:
         return None
     since = moment - datetime(1970, 1, 1, tzinfo=UTC)
     return (since.days * 86_400 + since.seconds) * 10**9 + int((fraction or "").ljust(9, "0"))
+
+
+def _event_time(fields: object) -> str | None:
+    """Return the time that the fields tell (`evt.time`, ns since the epoch), as Falco writes it."""
+    known = fields if isinstance(fields, dict) else {}
+    value = known.get("evt.time", known.get("evt.time.iso8601"))
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 < value < 2**63:
+        return None
+    moment = datetime.fromtimestamp(value // 10**9, UTC)
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{value % 10**9:09d}Z"
 
 
 def raw_records(alerts: pd.DataFrame) -> list[bytes]:

@@ -44,7 +44,8 @@ def sniff(path: Path) -> Kind | None:
                 total += 1
                 if one := _lone_alert(line):
                     found[one.wrapper] += 1
-                    seen.update(list((one.alert or {}).get("output_fields") or ()))
+                    fields = (one.alert or {}).get("output_fields")
+                    seen.update(list(fields) if isinstance(fields, dict) else ())
     if not found:
         return None
     wrapper, count = found.most_common(1)[0]

@@ -7,6 +7,7 @@ What the bytes mean is for `records` and `bulk`.
 from __future__ import annotations
 
 import bz2
+import codecs
 import glob
 import gzip
 import hashlib
@@ -18,7 +19,7 @@ import zlib
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, cast
 
 from analysis.errors import SourceError
 
@@ -47,6 +48,8 @@ class Local:
 
 def iter_contents(source: Source | Sequence[Source]) -> Iterator[Content]:
     """Yield each content that `source` names: lists in order, folders and globs by sorted path.
+
+    Of a folder, what is hidden, and what is no file (a pipe, a link that leads nowhere), is passed over.
 
     Raises
     ------
@@ -78,11 +81,16 @@ def local_file(content: Content) -> Iterator[Local]:
         could be read is there, and `Local.damage` says what was the matter.
     """
     try:
-        with _open(content) as stream:
-            head = stream.read(6)
-            stream.seek(0)
+        with _open(content) as opened:
+            stream: Any = (
+                opened
+                if hasattr(opened, "peek")
+                else io.BufferedReader(cast("Any", opened), _BLOCK)
+            )
+            head = stream.peek(6)[:6]
             unpack = next((how for magic, how in _UNPACK.items() if head.startswith(magic)), None)
-            if unpack is None and content.held is None and "://" not in content.name:
+            is_file = content.held is None and "://" not in content.name
+            if unpack is None and is_file and Path(content.name).is_file():
                 yield Local(Path(content.name))
                 return
             with tempfile.NamedTemporaryFile(prefix="falco-casebook-") as copy:
@@ -122,18 +130,25 @@ def _zstd(stream: IO[bytes]) -> Any:
     return pa.CompressedInputStream(pa.PythonFile(stream), "zstd")
 
 
+def _utf16(stream: IO[bytes]) -> Any:
+    """Return a stream of UTF-8: PowerShell's `>` writes UTF-16."""
+    return io.BytesIO(stream.read().decode("utf-16", "replace").encode())
+
+
 _UNPACK: dict[bytes, Callable[[IO[bytes]], Any]] = {
     b"\x1f\x8b": lambda stream: gzip.GzipFile(fileobj=stream),
     b"BZh": lambda stream: bz2.BZ2File(stream),  # noqa: PLW0108 - its own type hides what it takes
     b"\xfd7zXZ\x00": lambda stream: lzma.LZMAFile(stream),  # noqa: PLW0108, SIM115
     b"\x28\xb5\x2f\xfd": _zstd,
+    codecs.BOM_UTF16_LE: _utf16,
+    codecs.BOM_UTF16_BE: _utf16,
 }
 
 
 def _paths(name: str) -> list[Path]:
     path = Path(name)
     if path.is_dir():
-        found = sorted(p for p in path.rglob("*") if p.is_file() and not p.name.startswith("."))
+        found = sorted(p for p in path.rglob("*") if p.is_file() and not _is_hidden(p, path))
         if not found:
             raise SourceError(f"the folder {path} holds no file")
         return found
@@ -144,6 +159,10 @@ def _paths(name: str) -> list[Path]:
         kind = "matches no file" if glob.has_magic(name) else "no such file or folder"
         raise SourceError(f"{kind}: {name}")
     return found
+
+
+def _is_hidden(path: Path, folder: Path) -> bool:
+    return any(part.startswith(".") for part in path.relative_to(folder).parts)
 
 
 def _remote(url: str) -> Iterator[Content]:

@@ -99,6 +99,8 @@ def _write_report(alerts: pd.DataFrame, incident_id: str, folder: Path) -> Outco
 
 def _file_alerts(alerts: pd.DataFrame, folder: Path) -> dict[str, str]:
     """Write the alerts one a line; return, for each line, where it was read."""
+    # a record that holds several of the alerts is filed once
+    alerts = alerts.drop_duplicates(["origin_file", "origin_offset"])
     raws = [_on_one_line(raw) for raw in raw_records(alerts)]
     _replace(folder / ALERTS, b"".join(raw + b"\n" for raw in raws))
     places = zip(alerts["origin_file"].astype("str"), alerts["origin_line"], strict=True)
