@@ -180,10 +180,19 @@ def test_another_event_has_another_id(memfd):
         (b'"text"', "neither JSON nor a line of Falco's text output"),
         (b'{"rule": "x"}', "no Falco alert in it"),
         (json.dumps(PLAIN | {"priority": "Severe"}).encode(), "none of Falco's"),
-        (json.dumps(PLAIN | {"time": "12:00:00"}).encode(), "no time that exists"),
-        (json.dumps(PLAIN | {"time": "2026-13-02T03:04:05Z"}).encode(), "no time that exists"),
-        (json.dumps(PLAIN | {"time": "0001-01-01T00:00:00Z"}).encode(), "no time that exists"),
-        (json.dumps(PLAIN | {"time": "9999-12-31T23:59:59Z"}).encode(), "no time that exists"),
+        (json.dumps(PLAIN | {"time": "12:00:00"}).encode(), "no date and time with a zone"),
+        (
+            json.dumps(PLAIN | {"time": "2026-13-02T03:04:05Z"}).encode(),
+            "no date and time with a zone",
+        ),
+        (
+            json.dumps(PLAIN | {"time": "0001-01-01T00:00:00Z"}).encode(),
+            "no date and time with a zone",
+        ),
+        (
+            json.dumps(PLAIN | {"time": "9999-12-31T23:59:59Z"}).encode(),
+            "no date and time with a zone",
+        ),
         (json.dumps(PLAIN | {"output_fields": [1]}).encode(), "output_fields is a JSON array"),
         (json.dumps(PLAIN | {"tags": "T1059"}).encode(), "tags is no list of strings"),
         (json.dumps(PLAIN | {"rule": ""}).encode(), "rule is empty"),

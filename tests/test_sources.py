@@ -142,3 +142,14 @@ def test_what_a_folder_hides_is_passed_over(tmp_path):
     os.mkfifo(tmp_path / "pipe")
 
     assert len(fa.read_alerts(tmp_path)[0]) == 2
+
+
+def test_a_file_name_that_is_no_utf_8(tmp_path):
+    """It is read, under a name that can be shown."""
+    path = os.fsencode(tmp_path) + b"/a\xff.jsonl"
+    with open(path, "wb") as file:  # noqa: PTH123 - a Path cannot name it
+        file.write(DATA)
+    alerts, rejects = fa.read_alerts(tmp_path)
+
+    assert rejects.empty
+    assert alerts["origin_file"].tolist()[0].endswith("a\\xff.jsonl")

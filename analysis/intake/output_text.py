@@ -6,8 +6,9 @@ determines, and the names of those that it does not. Facts: Falco `userspace/eng
 `init_falco_engine.cpp` (what is appended); the tables are those of kinds.py.
 
 A value may hold anything, ` label=` too. By format, a value is certain when every way to cut the
-text into the rule's labels, in order, gives it the same begin and end. Without a format the order
-is not known: a value that holds a further `word=` is not certain. Unescapes nothing.
+text into the rule's labels, in order, gives it the same begin and end. Without a format, or with a
+text cut short, a free value may hold all that follows: certain are the values before the first free
+one, and Falco's own tail at the very end. Unescapes nothing.
 """
 
 from __future__ import annotations
@@ -15,17 +16,17 @@ from __future__ import annotations
 import re
 from collections import Counter
 from dataclasses import dataclass
-from itertools import accumulate, pairwise
+from itertools import accumulate
 from typing import Any
 
 from analysis.intake import kinds
 from analysis.intake.kinds import Recovered
 from analysis.schema import parse_priority
 
-__all__ = ["Recovered", "parse_text_alert", "recover"]
+__all__ = ["Recovered", "TextAlert", "parse_text_alert", "read_text_alert", "recover"]
 
 _HEAD = re.compile(
-    r"\s*(?:(?P<clock>\d\d:\d\d:\d\d\.\d{9})"
+    r"\s*(?:(?P<clock>\d\d:\d\d:\d\d(?:\.\d{1,9})?)"
     r"|(?P<time>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:?\d\d)))"
     r": (?P<priority>[A-Za-z]+) ",
     re.ASCII,
@@ -37,6 +38,8 @@ _FULL_TAIL = [  # as Falco's container plugin suggests it
     *("container_id", "container_name", "container_image_repository"),
     *("container_image_tag", "k8s_pod_name", "k8s_ns_name"),
 ]
+_WHOLE = re.compile("".join(rf" {label}=([^\s()]*)" for label in _FULL_TAIL) + r"\Z")
+_INFO = re.compile(r" \(id=(?:[0-9a-f]{12}|host)\)")  # %container.info was `web (id=…)` before 0.36
 _COMMA = ("aws_cloudtrail", "okta")  # upstream: `(requesting user=%ct.user, requesting IP=…)`
 
 
@@ -65,42 +68,51 @@ def recover(output: str, rule: str | None = None, source: str | None = None) -> 
     return _by_table(text, source or (known.source if known else None), known)
 
 
-def parse_text_alert(text: str) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class TextAlert:
+    """An alert read from a line of text, and apart from it what is known about the reading."""
+
+    alert: dict[str, Any]  # output, priority, rule, time (unless there is a clock), output_fields
+    recovered: tuple[str, ...]
+    ambiguous: tuple[str, ...]
+    clock: str | None  # local time of day, no date
+
+
+def read_text_alert(text: str) -> TextAlert:
     r"""Read one line of Falco's text output (`json_output: false`) as an alert.
 
     Returns
     -------
-    dict
-        `output`, `priority`, `rule` (None unless the message is that of exactly one rule whose
-        real captures prove it), `clock` (local time of day, no date) or `time`, `output_fields`,
-        `recovered` (its names), `ambiguous`. A value with `\n` or another JSON escape is
-        ambiguous: in text mode Falco escapes the line, and what was there before is not known.
+    TextAlert
+        Its rule is None unless the message is that of exactly one rule whose real captures prove
+        it. A value with `\n` or another JSON escape is ambiguous: in text mode Falco escapes the
+        line, and what was there before is not known.
 
     Raises
     ------
     ValueError
-        If the line does not begin with a time and one of Falco's priorities.
+        If the line does not begin with a time and one of Falco's priorities, in any case.
     """
     line = text.strip("\r\n").lstrip()
     head = _HEAD.match(line)
     priority = parse_priority(head["priority"]) if head else None
-    if head is None or priority != head["priority"]:
+    if head is None or priority is None:
         raise ValueError("no Falco text line: it does not begin with a time and a priority")
     found = recover(line)
     if rule := kinds.messages().get(found.message):
         found = recover(line, rule)
     unsure = [n for n, v in found.fields.items() if isinstance(v, str) and _ESCAPE.search(v)]
     fields = {name: value for name, value in found.fields.items() if name not in unsure}
-    stamp = "clock" if head["clock"] else "time"
-    return {
-        "output": line,
-        "priority": priority,
-        "rule": rule,
-        stamp: head[stamp],
-        "output_fields": fields,
-        "recovered": list(fields),
-        "ambiguous": [*found.ambiguous, *unsure],
-    }
+    alert = {"output": line, "priority": priority, "rule": rule, "output_fields": fields}
+    alert |= {"time": head["time"]} if head["time"] else {}
+    return TextAlert(alert, tuple(fields), (*found.ambiguous, *unsure), head["clock"])
+
+
+def parse_text_alert(text: str) -> dict[str, Any]:
+    """Return the alert of `read_text_alert`, with `recovered`, `ambiguous` and `clock` in it."""
+    read = read_text_alert(text)
+    told = {"recovered": list(read.recovered), "ambiguous": list(read.ambiguous)}
+    return read.alert | told | ({"clock": read.clock} if read.clock else {})
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,8 +218,8 @@ def _take_last(cut: _Cut, found: kinds.Values) -> str:
     value, rest = text[begin:end], text[end:]
     sure = len(cut.begins[-1]) == 1
     if not match:  # an added text (`append_output`) may stand in the value
-        sure &= cut.frame != "(" or (rest[:1] == ")" and _balanced(value))
-        sure &= not _TOKEN.search(value) and (cut.frame != "" or value == value.strip())
+        closed = rest[:1] == ")" and _balanced(value)
+        sure &= not _TOKEN.search(value) and (closed if cut.frame == "(" else " " not in value)
     found.add(name, value) if sure else found.doubt(name)
     return rest if len(cut.begins[-1]) == 1 else f" ?{rest}"
 
@@ -238,62 +250,75 @@ def _tail(rest: str, frame: str, found: kinds.Values) -> None:
 
 
 def _by_table(text: str, source: str | None, known: kinds.Format | None) -> Recovered:
-    """Cut at each known label; certain is then a value that holds no further `word=`."""
+    """Take what stands before the first free value, and Falco's whole tail; doubt all else."""
     found = kinds.Values()
-    text = _container_info(text, found)
-    tokens = [(m.start(), m.end(), m[1]) for m in _TOKEN.finditer(text)]
-    table = kinds.table_of(source, {label for *_, label in tokens})
+    tokens = list(_TOKEN.finditer(text))
+    table = kinds.table_of(source, {token[1] for token in tokens})
     table = table | dict(known.pairs) if known else table  # another version of a known rule
-    cuts = [token for token in tokens if kinds.field_of(token[2], table) is not None]
-    if not cuts:
-        return found.settle(text)
-    first, end = cuts[0][0], len(text)
-    frame = text[first - 1 : first].strip() or text[max(first - 2, 0) : first].strip()
-    if frame == "(" and (close := text.rfind(")")) > first:
-        end = close
-        _tail(text[close:], frame, found)
-    broken = text.endswith(_CUT) or (frame == "(" and end == len(text))
-    cuts = cuts[:1] + [t for t in cuts[1:] if t[0] < end and text[t[0] - 1] == " "]
-    seen = Counter(label for *_, label in cuts)
-    before = ""
-    for (_, begin, label), (stop, _, after) in pairwise([*cuts, (end + 1, 0, "")]):
-        name = kinds.field_of(label, table) or ""
-        if label == "container" and before == "k8s.pod":  # -pk: k8s.ns=… k8s.pod=… container=<id>
-            name = "container.id"
-        value, before = text[begin : stop - 1], label
-        # the next label stands twice, or no frame says where the rule's words go on
-        unsure = seen[after] > 1 or (frame not in ("(", "|") and " " in value)
-        _take_labelled(label, name, value, unsure, found)
-        if seen[label] > 1 or (broken and not after):
-            found.refuse(name or label)
-    return found.settle(text[:first])
+    whole = _WHOLE.search(text)
+    if whole and all(text.count(f"{label}=") == 1 for label in _FULL_TAIL):
+        for label, value in zip(_FULL_TAIL, whole.groups(), strict=True):
+            found.add(kinds.labels()["tail"][label], value)
+        tokens = tokens[: -len(_FULL_TAIL)]
+        text = text[: whole.start()]
+    if _INFO.search(text):
+        found.doubt("container.name", "container.id")
+    names = [kinds.field_of(token[1], table) for token in tokens]
+    found.doubt(*(n or t[1] for n, t in zip(names, tokens, strict=True) if n is not None))
+    frames = [i for i, token in enumerate(tokens) if _frame(text, token.start())]
+    # a second frame: one of them stands in a value, of the message perhaps
+    worded = text.endswith(_CUT) and known and not known.unlabelled
+    if frames[:1] == [0] and (worded or len(frames) == 1):
+        joined = known.joined if known else frozenset()
+        _take_leading(
+            text,
+            tokens,
+            [n if t[1] not in joined else None for n, t in zip(names, tokens, strict=True)],
+            found,
+        )
+    firsts = (t.start() for n, t in zip(names, tokens, strict=True) if n is not None)
+    return found.settle(text[: next(firsts, len(text))])
 
 
-def _take_labelled(label: str, name: str, value: str, unsure: bool, found: kinds.Values) -> None:
-    """Add one value cut by the table, or say that it is ambiguous."""
-    match = (shape := kinds.shape_of(name)) and shape.match(value)
-    if match and (match.end() == len(value) or _TOKEN.match(value, match.end() + 1)):
-        value, unsure = match[0], False  # ends where its shape does, whatever follows
-    elif shape or _TOKEN.search(value) or not _balanced(value):
-        unsure = True
+def _frame(text: str, spot: int) -> str:
+    """Return what opens a rule's fields, if it stands here: a parenthesis, or a bar and a blank."""
+    return "(" if text[spot - 1 : spot] == "(" else "|" * (text[max(spot - 2, 0) : spot] == "| ")
+
+
+def _take_leading(
+    text: str, tokens: list[re.Match[str]], names: list[str | None], found: kinds.Values
+) -> None:
+    """Add the values up to the first one that may be any text, each where its shape ends.
+
+    That one too where it has no blank and nothing follows. A field named again is in doubt.
+    """
+    frame, counts = _frame(text, tokens[0].start()), Counter(names)
+    closed = "" if text.endswith(_CUT) else text.removesuffix(")") if frame == "(" else text
+    for i, (token, name) in enumerate(zip(tokens, names, strict=True)):
+        begin = token.end()
+        shape = kinds.shape_of(name) if name else None
+        if shape is None:
+            value, end = closed[begin:], len(closed)
+            if i + 1 < len(tokens) or re.search(r"\s", value) or not _balanced(value):
+                return
+        else:
+            match = shape.match(text, begin)
+            value, end = (match[0], match.end()) if match else ("", -1)
+        rest = text[end:] if end >= begin else "?"
+        opened = rest == "" and (frame == "(" or not closed)  # cut short: the value may go on
+        if not name or opened or rest[:1] not in ("", " ", ")"):
+            return
+        if counts[name] == 1:
+            _add(name, value, found)
+        if i + 1 == len(tokens) or tokens[i + 1].start() != end + 1:
+            return
+
+
+def _add(name: str, value: str, found: kinds.Values) -> None:
+    """Add a value; `image=%container.image.repository:%container.image.tag` holds two."""
     repository, colon, tag = value.rpartition(":")
-    if name == "container.image.repository" and colon and "/" not in tag:
-        unsure |= "@" in value or repository == "sha256"  # a digest is no tag
-        value = repository  # `image=%container.image.repository:%container.image.tag`
-        if not unsure:
-            found.add("container.image.tag", tag)
-    found.doubt(name or label) if unsure or not name else found.add(name, value)
-
-
-def _container_info(text: str, found: kinds.Values) -> str:
-    """Take out what %container.info was before 0.36, `web (id=3ad7b26ded6d)`; return the rest."""
-    spot = text.find(" (id=")
-    name = text[:spot].rpartition(" ")[2]
-    ident = text[spot + 5 :].partition(")")[0]
-    if spot < 0 or not re.fullmatch("[0-9a-f]{12}|host", ident) or re.search(r"[=()|]", name):
-        return text
-    rest = text.replace(f" {name} (id={ident})", "")
-    if " (id=" not in rest:
-        found.add("container.name", name)
-        found.add("container.id", ident)
-    return rest
+    if name != "container.image.repository" or not colon or "/" in tag:
+        found.add(name, value)
+    elif "@" not in value and repository != "sha256":  # a digest is no tag
+        found.add(name, repository)
+        found.add("container.image.tag", tag)

@@ -160,7 +160,7 @@ def _check(alert: dict[str, Any], time_ns: int | None, *, from_text: bool) -> No
             raise ValueError("rule is empty")
         if time_ns is None:
             raise ValueError(
-                f"time {alert['time']!r:.40} is no time that exists, with date and zone"
+                f"time {alert['time']!r:.40} is no date and time with a zone, from 1678 to 2261"
             )
     for key in ("rule", "time", "output", "source", "hostname", "uuid"):
         if not isinstance(alert.get(key, ""), str | None):

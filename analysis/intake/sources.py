@@ -13,6 +13,7 @@ import gzip
 import hashlib
 import io
 import lzma
+import os
 import sys
 import tempfile
 import zlib
@@ -32,10 +33,14 @@ _BLOCK = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """One file's worth of bytes: a name for its origin, and the bytes if they are no file."""
+    """One file's worth of bytes: a name for its origin, and the bytes if they are no file.
+
+    `path` is given where the name is no path: a file name that is no UTF-8.
+    """
 
     name: str
     held: bytes | None = None
+    path: Path | None = None
 
 
 @dataclass(slots=True)
@@ -67,7 +72,12 @@ def iter_contents(source: Source | Sequence[Source]) -> Iterator[Content]:
     elif "://" in str(source):
         yield from _remote(str(source))
     else:
-        yield from (Content(str(path)) for path in _paths(str(source)))
+        yield from map(_named, _paths(str(source)))
+
+
+def _named(path: Path) -> Content:
+    name = os.fsencode(path).decode("utf-8", "backslashreplace")
+    return Content(name, path=None if name == str(path) else path)
 
 
 @contextmanager
@@ -90,8 +100,9 @@ def local_file(content: Content) -> Iterator[Local]:
             head = stream.peek(6)[:6]
             unpack = next((how for magic, how in _UNPACK.items() if head.startswith(magic)), None)
             is_file = content.held is None and "://" not in content.name
-            if unpack is None and is_file and Path(content.name).is_file():
-                yield Local(Path(content.name))
+            path = content.path or Path(content.name)
+            if unpack is None and is_file and path.is_file():
+                yield Local(path)
                 return
             with tempfile.NamedTemporaryFile(prefix="falco-casebook-") as copy:
                 damage = _copy(unpack(stream) if unpack else stream, copy)
@@ -109,7 +120,7 @@ def _open(content: Content) -> IO[bytes]:
     if "://" in content.name:
         fs, path = _filesystem(content.name)
         return fs.open(path, "rb")  # type: ignore[no-any-return]
-    return Path(content.name).open("rb")
+    return (content.path or Path(content.name)).open("rb")
 
 
 def _copy(stream: Any, copy: IO[bytes]) -> str:
