@@ -151,7 +151,7 @@ def test_braces_in_the_folder_s_name(memfd, tmp_path):
 
 
 def test_a_text_log_without_dates(tmp_path):
-    """Rendered text alone: fields recovered, rule and date unknown, and the report says so."""
+    """Rendered text alone: rule and date unknown, and the report says so."""
     text = b"10:00:00.000000001: Notice Something odd (user=root process=ls)\n"
     result = run("-", "--out", tmp_path, stdin=text)
 

@@ -200,6 +200,16 @@ class Recovered:
     message: str
 
 
+@dataclass(frozen=True, slots=True)
+class TextAlert:
+    """An alert read from a line of text, and apart from it what is known about the reading."""
+
+    alert: dict[str, Any]  # output, priority, rule, time (unless there is a clock), output_fields
+    recovered: tuple[str, ...]
+    ambiguous: tuple[str, ...]
+    clock: str | None  # local time of day, no date
+
+
 class Values:
     """Collects values by field; a doubt, or two values that differ, make a field ambiguous."""
 
@@ -217,6 +227,15 @@ class Values:
             return
         if self.fields.setdefault(name, value) != value:
             self._clashes[name] = None
+
+    def add_from_table(self, name: str, text: str) -> None:
+        """Add a value; one may hold two: `image=%container.image.repository:%container.image.tag`."""
+        repository, colon, tag = text.rpartition(":")
+        if name != "container.image.repository" or not colon or "/" in tag:
+            self.add(name, text)
+        elif "@" not in text and repository != "sha256":  # a digest is no tag
+            self.add(name, repository)
+            self.add("container.image.tag", tag)
 
     def doubt(self, *names: str) -> None:
         """Say that these stand in the text, but not with what value."""

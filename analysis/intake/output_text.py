@@ -20,7 +20,7 @@ from itertools import accumulate
 from typing import Any
 
 from analysis.intake import kinds
-from analysis.intake.kinds import Recovered
+from analysis.intake.kinds import Recovered, TextAlert
 from analysis.schema import parse_priority
 
 __all__ = ["Recovered", "TextAlert", "parse_text_alert", "read_text_alert", "recover"]
@@ -32,6 +32,7 @@ _HEAD = re.compile(
     re.ASCII,
 )
 _TOKEN = re.compile(r"(?:(?<=[ (])|\A)([A-Za-z][\w.-]*(?:\[[^\]\s]{1,60}\])?)=", re.ASCII)
+_BLANK = re.compile(r"\s")
 _ESCAPE = re.compile(r"\\(?:[bfnrt\"\\]|u[0-9a-fA-F]{4})")
 _CUT = "[...]"  # falcosidekick ends what it cuts to 512 bytes with this
 _FULL_TAIL = [  # as Falco's container plugin suggests it
@@ -66,16 +67,6 @@ def recover(output: str, rule: str | None = None, source: str | None = None) -> 
     if known and not text.endswith(_CUT) and (found := _by_format(text, known)):
         return found
     return _by_table(text, source or (known.source if known else None), known)
-
-
-@dataclass(frozen=True, slots=True)
-class TextAlert:
-    """An alert read from a line of text, and apart from it what is known about the reading."""
-
-    alert: dict[str, Any]  # output, priority, rule, time (unless there is a clock), output_fields
-    recovered: tuple[str, ...]
-    ambiguous: tuple[str, ...]
-    clock: str | None  # local time of day, no date
 
 
 def read_text_alert(text: str) -> TextAlert:
@@ -219,7 +210,9 @@ def _take_last(cut: _Cut, found: kinds.Values) -> str:
     sure = len(cut.begins[-1]) == 1
     if not match:  # an added text (`append_output`) may stand in the value
         closed = rest[:1] == ")" and _balanced(value)
-        sure &= not _TOKEN.search(value) and (closed if cut.frame == "(" else " " not in value)
+        sure &= not _TOKEN.search(value) and (
+            closed if cut.frame == "(" else not _BLANK.search(value)
+        )
     found.add(name, value) if sure else found.doubt(name)
     return rest if len(cut.begins[-1]) == 1 else f" ?{rest}"
 
@@ -255,28 +248,25 @@ def _by_table(text: str, source: str | None, known: kinds.Format | None) -> Reco
     tokens = list(_TOKEN.finditer(text))
     table = kinds.table_of(source, {token[1] for token in tokens})
     table = table | dict(known.pairs) if known else table  # another version of a known rule
-    whole = _WHOLE.search(text)
+    whole = None if text.endswith(_CUT) else _WHOLE.search(text)
     if whole and all(text.count(f"{label}=") == 1 for label in _FULL_TAIL):
         for label, value in zip(_FULL_TAIL, whole.groups(), strict=True):
             found.add(kinds.labels()["tail"][label], value)
-        tokens = tokens[: -len(_FULL_TAIL)]
-        text = text[: whole.start()]
+        if _frame(text, tokens[0].start()) == "(":  # the closing one stands between
+            tokens, text = tokens[: -len(_FULL_TAIL)], text[: whole.start()]
     if _INFO.search(text):
         found.doubt("container.name", "container.id")
     names = [kinds.field_of(token[1], table) for token in tokens]
-    found.doubt(*(n or t[1] for n, t in zip(names, tokens, strict=True) if n is not None))
+    pairs = list(zip(names, tokens, strict=True))
+    found.doubt(*(name or token[1] for name, token in pairs if name is not None))
     frames = [i for i, token in enumerate(tokens) if _frame(text, token.start())]
     # a second frame: one of them stands in a value, of the message perhaps
     worded = text.endswith(_CUT) and known and not known.unlabelled
     if frames[:1] == [0] and (worded or len(frames) == 1):
         joined = known.joined if known else frozenset()
-        _take_leading(
-            text,
-            tokens,
-            [n if t[1] not in joined else None for n, t in zip(names, tokens, strict=True)],
-            found,
-        )
-    firsts = (t.start() for n, t in zip(names, tokens, strict=True) if n is not None)
+        names = [None if token[1] in joined else name for name, token in pairs]
+        _take_leading(text, tokens, names, found)
+    firsts = (token.start() for name, token in pairs if name is not None)
     return found.settle(text[: next(firsts, len(text))])
 
 
@@ -293,32 +283,17 @@ def _take_leading(
     That one too where it has no blank and nothing follows. A field named again is in doubt.
     """
     frame, counts = _frame(text, tokens[0].start()), Counter(names)
-    closed = "" if text.endswith(_CUT) else text.removesuffix(")") if frame == "(" else text
-    for i, (token, name) in enumerate(zip(tokens, names, strict=True)):
-        begin = token.end()
+    broken = frame == "(" or text.endswith(_CUT)  # a value at the very end may go on
+    for token, name, after in zip(tokens, names, [*tokens[1:], None], strict=True):
+        begin, end = token.end(), len(text) - (frame == "(")
         shape = kinds.shape_of(name) if name else None
-        if shape is None:
-            value, end = closed[begin:], len(closed)
-            if i + 1 < len(tokens) or re.search(r"\s", value) or not _balanced(value):
-                return
-        else:
-            match = shape.match(text, begin)
-            value, end = (match[0], match.end()) if match else ("", -1)
-        rest = text[end:] if end >= begin else "?"
-        opened = rest == "" and (frame == "(" or not closed)  # cut short: the value may go on
-        if not name or opened or rest[:1] not in ("", " ", ")"):
+        match = shape.match(text, begin) if shape else None
+        end = match.end() if match else end
+        value, rest = text[begin:end], text[end : end + 1]
+        loose = not match and (shape or after or _BLANK.search(value) or not _balanced(value))
+        if not name or loose or (broken and not rest) or rest not in ("", " ", ")"):
             return
         if counts[name] == 1:
-            _add(name, value, found)
-        if i + 1 == len(tokens) or tokens[i + 1].start() != end + 1:
+            found.add_from_table(name, value)
+        if after is None or after.start() != end + 1:
             return
-
-
-def _add(name: str, value: str, found: kinds.Values) -> None:
-    """Add a value; `image=%container.image.repository:%container.image.tag` holds two."""
-    repository, colon, tag = value.rpartition(":")
-    if name != "container.image.repository" or not colon or "/" in tag:
-        found.add(name, value)
-    elif "@" not in value and repository != "sha256":  # a digest is no tag
-        found.add(name, repository)
-        found.add("container.image.tag", tag)

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from analysis.errors import SourceError
-from analysis.intake.output_text import parse_text_alert, recover
+from analysis.intake.output_text import read_text_alert, recover
 from analysis.intake.sources import Content, local_file
 from analysis.intake.wrappers import Payload, iter_spans, unwrap
 from analysis.schema import parse_priority, require
@@ -118,13 +118,13 @@ def _record(payload: Payload, origin: Origin) -> Record:
     if payload.alert is not None:
         alert = dict(payload.alert)
     else:
-        alert = parse_text_alert(payload.text or "")
-        recovered += alert.pop("recovered", ())
-        ambiguous += alert.pop("ambiguous", ())
-        clock = alert.pop("clock", None)
-    if not alert.get("time") and (told := _event_time(alert.get("output_fields"))):
+        read = read_text_alert(payload.text or "")
+        alert, clock = dict(read.alert), read.clock
+        recovered += read.recovered
+        ambiguous += read.ambiguous
+    if not alert.get("time") and (event_time := _event_time(alert.get("output_fields"))):
         # the event's own time, before the one at which a wrapper took the alert in
-        alert["time"] = told
+        alert["time"] = event_time
         recovered.append("time")
     for key in ("time", "rule", "priority", "source", "hostname"):
         # gRPC: a time that is an object, a priority that is a number; the context has it readable
@@ -138,10 +138,10 @@ def _record(payload: Payload, origin: Origin) -> Record:
     time = _time_ns(alert.get("time"))
     _check(alert, time, from_text=payload.alert is None)
     if payload.alert is not None and not (alert.get("output_fields") or {}).keys() - CLOCKS:
-        read = recover(alert.get("output") or "", alert.get("rule"), alert.get("source"))
-        alert["output_fields"] = read.fields | (alert.get("output_fields") or {})
-        recovered += read.fields
-        ambiguous += read.ambiguous
+        told = recover(alert.get("output") or "", alert.get("rule"), alert.get("source"))
+        alert["output_fields"] = told.fields | (alert.get("output_fields") or {})
+        recovered += told.fields
+        ambiguous += told.ambiguous
     if clock and time is None:
         ambiguous.append("time")
     priority = parse_priority(str(alert.get("priority") or ""))
