@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 import analysis as fa
 from analysis.intake.kinds import INTEGERS, NA, formats, kind_of, kinds, labels, messages, shape_of
-from analysis.intake.output_text import TextAlert, _cuts, parse_text_alert, read_text_alert, recover
+from analysis.intake.output_text import TextAlert, _cuts, read_text_alert, recover
 
 from .tools.measure_recovery import SHARED, TAIL, alerts, judge, realistic, render
 
@@ -56,6 +56,13 @@ FIELDS = {
 }
 PIECES = st.sampled_from(MARKS + FORGED)
 FREE = st.one_of(st.lists(PIECES, max_size=6).map("".join), st.text(max_size=12), WORD)
+
+
+def parse_text_alert(text: str) -> dict:
+    """Return a text alert as one dict, with what was read of it beside its keys."""
+    read = read_text_alert(text)
+    told = {"recovered": list(read.recovered), "ambiguous": list(read.ambiguous)}
+    return read.alert | told | ({"clock": read.clock} if read.clock else {})
 
 
 @pytest.mark.parametrize(("text", "want"), [c[1:] for c in CASES], ids=[c[0] for c in CASES])

@@ -17,13 +17,12 @@ import re
 from collections import Counter
 from dataclasses import dataclass
 from itertools import accumulate
-from typing import Any
 
 from analysis.intake import kinds
 from analysis.intake.kinds import Recovered, TextAlert
 from analysis.schema import parse_priority
 
-__all__ = ["Recovered", "TextAlert", "parse_text_alert", "read_text_alert", "recover"]
+__all__ = ["Recovered", "TextAlert", "read_text_alert", "recover"]
 
 _HEAD = re.compile(
     r"\s*(?:(?P<clock>\d\d:\d\d:\d\d(?:\.\d{1,9})?)"
@@ -97,13 +96,6 @@ def read_text_alert(text: str) -> TextAlert:
     alert = {"output": line, "priority": priority, "rule": rule, "output_fields": fields}
     alert |= {"time": head["time"]} if head["time"] else {}
     return TextAlert(alert, tuple(fields), (*found.ambiguous, *unsure), head["clock"])
-
-
-def parse_text_alert(text: str) -> dict[str, Any]:
-    """Return the alert of `read_text_alert`, with `recovered`, `ambiguous` and `clock` in it."""
-    read = read_text_alert(text)
-    told = {"recovered": list(read.recovered), "ambiguous": list(read.ambiguous)}
-    return read.alert | told | ({"clock": read.clock} if read.clock else {})
 
 
 @dataclass(frozen=True, slots=True)
