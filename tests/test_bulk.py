@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import analysis as fa
-from analysis.intake import bulk, peel, scan
+from analysis.intake import bulk, duck, peel, scan
 
 from .benchmarks.generate import AT, WRAPPED
 from .benchmarks.generate import alerts as generated
@@ -229,7 +229,7 @@ def test_wrapped_lines_in_parts(kind, tmp_path, monkeypatch):
 
 def test_rejects_are_in_order_of_the_file(tmp_path, monkeypatch):
     """Batches are checked side by side; what is no alert is listed from first to last."""
-    monkeypatch.setattr(bulk, "_BATCH", 2048)
+    monkeypatch.setattr(duck, "BATCH", 2048)
     path = tmp_path / "a.jsonl"
     path.write_bytes(b"\n".join(generated(12_000)) + b"\n")
     _, rejects = both_ways(path, monkeypatch)

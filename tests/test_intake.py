@@ -200,7 +200,7 @@ def test_another_event_has_another_id(memfd):
         (b'{"rule": 1e999}', "beyond what a reader can hold"),
         (b'{"rule": NaN}', "NaN is no JSON number"),
         (b"[" * 200_000, "nested too deeply"),
-        (b"\x00\xff\xfe", "neither JSON nor a line of Falco's text output"),
+        (b"\x00\xff\xfe", "brackets and punctuation alone"),
     ],
 )
 def test_a_bad_line_is_a_reject_with_its_reason(line, reason):
@@ -401,3 +401,50 @@ def test_a_record_that_holds_an_alert_twice():
 
     assert incidents["records"].tolist() == [2]
     assert len(fa.investigate(alerts).exhibits[0].receipts) == 1
+
+
+@pytest.mark.parametrize("between", [",", ", ", ";", " | ", "\0"])
+def test_two_alerts_on_one_line(between):
+    """Whatever stands between them, both are read."""
+    one, other = (json.dumps(PLAIN | {"rule": name}).encode() for name in "AB")
+    alerts, _ = fa.read_alerts(one + between.encode() + other + b"\n")
+
+    assert alerts["rule"].tolist() == ["A", "B"]
+
+
+def test_a_broken_member_is_a_reject():
+    """Of several alerts in one record, the good are read and the broken are named."""
+    good = json.dumps(PLAIN)
+    loki = {"streams": [{"stream": {}, "values": [["1", good], ["2", good[:90]], ["3", good]]}]}
+    alerts, rejects = fa.read_alerts(json.dumps(loki).encode())
+
+    assert len(alerts) == 2
+    assert len(rejects) == 1
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Sep  4 15:33:20 host sshd[123]: Invalid user FAKE from 1.2.3.4",
+        "2026-01-02T03:04:05.1Z stdout F GET /login: FAKE HTTP/1.1",
+        '{"message":"user said: FAKE"}',
+        '{"request":{"body":"FAKE"}}',
+        '{"time":"2026-01-02T03:04:05Z","priority":"Notice","output_fields":{"evt.arg.data":"FAKE"}}',
+    ],
+)
+def test_what_somebody_typed_is_no_alert(line):
+    """An alert quoted in another program's words, or in a field of a broken alert, is refused."""
+    fake = json.dumps(PLAIN | {"rule": "FAKE"})
+    quoted = json.dumps(fake)[1:-1] if line.startswith("{") else fake
+    alerts, rejects = fa.read_alerts(line.replace("FAKE", quoted).encode())
+
+    assert alerts.empty
+    assert len(rejects) == 1
+
+
+def test_a_document_cut_short_leaves_its_neighbours():
+    """A pretty-printed alert that ends in the middle takes no good line along."""
+    alerts, rejects = fa.read_alerts(b'{\n  "rule": "x",\n  "tags": [\n' + lines(*[PLAIN] * 40))
+
+    assert len(alerts) == 40
+    assert len(rejects) == 1

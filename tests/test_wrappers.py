@@ -100,6 +100,7 @@ STRUCTURED = {
     "echo": lambda t: f"nc{t}",
 }  # fmt: skip
 ALL = TEXTUAL | STRUCTURED
+LOOSE = {"grep", "grep, windows", "stern", "echo"}
 
 SCALARS = st.none() | st.booleans() | st.integers(-(2**63), 2**64) | st.text(max_size=20)
 FIELDS = st.dictionaries(
@@ -135,6 +136,10 @@ def shown(data: bytes) -> list[list]:
             found.append([str(error)])
         else:
             for one in payloads:
+                if one.reason:
+                    assert one.alert is one.text is None
+                    found.append([one.reason])
+                    continue
                 what = (one.text or "")[:40] if one.alert is None else one.alert.get("rule")
                 found.append([one.wrapper, what, one.context])
     return found
@@ -168,6 +173,8 @@ def test_wrapping_twice_is_invisible(alert, outer, inner):
     """A wrapper in a wrapper needs no code of its own; the names tell both, outermost first."""
     if inner == "pretty":
         inner = "array"  # a line holds no lines
+    if inner in LOOSE and outer != "comment":
+        inner = "redis"  # any words may stand before a `{`: there, a stranger may have typed them
 
     (found,) = unwrap(TEXTUAL[outer](ALL[inner](json.dumps(alert))).encode())
 
@@ -214,6 +221,151 @@ def test_other_programs_words_are_no_alert(record):
         unwrap(record.encode())
 
     assert "\n" not in str(caught.value)
+
+
+FAKE = json.dumps(ALERT | {"rule": "FAKE"})
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        f"Sep  4 15:33:20 host sshd[123]: Invalid user {FAKE} from 1.2.3.4",
+        f"Sep  4 15:33:20 host sshd[123]: Invalid user {FAKE}",
+        dumps(MESSAGE=f"Invalid user {FAKE}", SYSLOG_IDENTIFIER="sshd"),
+        f"{AT} stdout F GET /login: {FAKE} HTTP/1.1",
+        f"{AT} stdout F user alice {FAKE}",
+        f"{AT} stdout F access.log:3:{FAKE}",
+        f"GET /login: {FAKE} HTTP/1.1",
+        f"access.log:3:{FAKE} HTTP/1.1",
+        dumps(message=f"user said: {FAKE}"),
+        json.dumps([f"user said: {FAKE}"]),
+        dumps(request={"body": FAKE}),
+        dumps(MESSAGE="started", _CMDLINE=FAKE),
+        dumps(time=AT, output="x", output_fields={"evt.arg.data": FAKE, "fd.name": FAKE}),
+        dumps(time=AT, output="x", output_fields={"data": {"log": FAKE}}),
+        dumps(time=AT, output="x", outputFields={"evt.arg.data": FAKE}),
+        json.dumps({"time": AT, "output": "x", "evt.arg.data": FAKE}),
+        json.dumps({"time": AT, "fd": {"x.log": {"message": FAKE}}}),
+    ],
+)
+def test_typed_words_do_not_become_an_alert(record):
+    """What a client or a process could say of itself is never opened, whatever logged it."""
+    assert [len(one) for one in shown(record.encode())] == [1]
+
+
+def test_an_alert_without_a_rule_says_so():
+    """It is named as what it is; its fields are not searched for another."""
+    record = dumps(time=AT, output="x", output_fields={"evt.arg.data": FAKE})
+
+    assert shown(record.encode()) == [["no Falco alert: lacks rule, priority"]]
+
+
+def alert(rule: str) -> str:
+    """Return an alert of this rule in one line."""
+    return json.dumps(ALERT | {"rule": rule})
+
+
+def rules(data: str) -> list[str]:
+    """Return the rule of each alert in a file, "T" for text, "" for a reason."""
+    found = shown(data.encode())
+    return ["" if len(one) == 1 else "T" if one[1][:2] == "09" else one[1] for one in found]
+
+
+HEADERS = {
+    "bare": lambda t: t,
+    "cri": TEXTUAL["cri"],
+    "syslog": TEXTUAL["syslog rfc3164"],
+    "docker": TEXTUAL["docker"],
+    "journald": TEXTUAL["journald"],
+    "loki": TEXTUAL["loki push"],
+}
+
+
+@pytest.mark.parametrize("name", HEADERS)
+@pytest.mark.parametrize("between", ["", " ", ",", ", ", ";", " | ", "],"])
+def test_alerts_beside_each_other(name, between):
+    """All alerts of a line are read, whatever punctuation is between and after them."""
+    assert rules(HEADERS[name](f"{alert('A')}{between}{alert('B')}{between}")) == ["A", "B"]
+
+
+@pytest.mark.parametrize("name", HEADERS)
+@pytest.mark.parametrize(
+    ("rest", "wanted"),
+    [(TEXT, "T"), (" garbage", ""), (' {"rule":"B","prio', ""), (' "B"', ""), (" [1", "")],
+)
+def test_what_follows_an_alert_is_told(name, rest, wanted):
+    """The good alert stays; the rest of its line is an alert, or a reason, but never nothing."""
+    assert rules(HEADERS[name](alert("A") + rest)) == ["A", wanted]
+
+
+def test_words_between_alerts():
+    """On a bare line, the second is read with its words as prefix."""
+    assert rules(f"{alert('A')} AND {alert('B')}") == ["A", "B"]
+
+
+@pytest.mark.parametrize("broken", [alert("B")[:150], '{"rule":"x","priority":"Critical"}', "cut"])
+@pytest.mark.parametrize("store", ["loki", "loki, old", "elasticsearch", "cloudwatch", "array"])
+def test_a_broken_member_is_told(store, broken):
+    """One reason for each line of a store that is no alert, in its place among the others."""
+    three = [alert("A"), broken, alert("C")]
+    record = {
+        "loki": {"streams": [{"stream": {"a": "b"}, "values": [["1", one] for one in three]}]},
+        "loki, old": {
+            "streams": [{"labels": "{}", "entries": [{"ts": AT, "line": one} for one in three]}]
+        },
+        "elasticsearch": {"hits": {"total": 3, "hits": [{"_source": {"log": t}} for t in three]}},
+        "cloudwatch": {
+            "logGroup": "g",
+            "logEvents": [{"id": "1", "timestamp": 1, "message": one} for one in three],
+        },
+        "array": three,
+    }[store]
+
+    assert rules(json.dumps(record)) == ["A", "", "C"]
+
+
+def test_metadata_beside_an_alert_is_no_reason():
+    """What stands beside an alert in an object, and does not look like one, is not told."""
+    record = dumps(body=alert("A"), message="hello there to all", labels={"a": {"b": 1}}, data="{}")
+
+    assert rules(record) == ["A"]
+
+
+A, B = alert("A"), alert("B")
+
+
+@pytest.mark.parametrize(
+    ("data", "wanted"),
+    [
+        ('{\n  "rule": "x",\n  "tags": [\n' + f"{A}\n" * 40, ["", *["A"] * 40]),
+        (f"[\n{A}\n{B}\n]", ["", "A", "B", ""]),
+        (f'[{A},{B},{{"rule":"x', ["", "A", "B", ""]),
+        (f"[{A} {B}]", ["", "A", "B"]),
+        (f'[\n{A},\n{{"a":1,"a":2}},\n{B}]\n{A}', ["", "A", "", "B", "A"]),
+        (json.dumps({"hits": [ALERT, ALERT, ALERT]}, indent=1)[:-99], ["", *[ALERT["rule"]] * 2, ""]),
+        ('{\n "a": {\n  "b": 1,\n  "b": 2\n }\n}\n' + A, ["", "A"]),
+    ],
+    ids=range(7),
+)  # fmt: skip
+def test_a_broken_document_does_not_take_others_along(data, wanted):
+    """Of a document that does not decode, what is whole on its lines is read, and the rest told."""
+    assert rules(data) == wanted
+
+
+@pytest.mark.parametrize("line", ["fail: 1", "my disk usage: 5"])
+def test_a_count_is_not_called_falcos(line):
+    """Any program counts; only Falco's own lines are called Falco's."""
+    assert shown(line.encode()) == [["a name and a number, not an alert"]]
+
+
+@pytest.mark.parametrize("name", ["syslog rfc5424", "syslog rfc3164"])
+def test_octet_counted_syslog(name):
+    """RFC 6587: a count of bytes before each message, and no line end between them."""
+    message = TEXTUAL[name](A)
+
+    assert rules("290 " + message) == ["A"]
+    assert rules(f"{len(message)} {message}" * 20) == ["A"] * 20
+    assert rules(f"{len(message) + 1} {message}\n" * 20) == ["A"] * 20
 
 
 def test_partial_lines_are_joined():
@@ -331,9 +483,16 @@ def test_any_json_gives_alerts_or_a_reason(value):
         b'{"rule":"x","priority":"Notice","output_fields":{"a":' + b"9" * 9_999 + b"}}",
         b"ew" + b"A" * 4_000_000,
         b"\x00\xff\xfe",
-        b"{}" * 20_000,
+        b"{}" * 2_000_000,
+        b"{} " * 1_000_000,
+        b"[" + b"{}," * 1_000_000 + b"{}]",
+        f"{AT} stdout F ".encode() + b"{}" * 1_000_000,
+        b"[{}\n" * 50_000,
+        b"[{},, " * 20_000 + b"]" * 20_000,
+        b'[\n{"a":\n' * 400 + b'"' + b"x" * 2_000_000 + b'" bad' + b"}]" * 400,
+        b'{\n"a":[\n' * 50_000,
     ],
-    ids=range(15),
+    ids=range(22),
 )
 def test_hostile_input_is_a_reason(record):
     """Size, nesting and inexact JSON give a reason in one line, in linear time, never a crash."""

@@ -19,7 +19,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from analysis.intake import columns, scan
+from analysis.intake import columns, duck, scan
 from analysis.intake.peel import peeled, pieces
 from analysis.intake.records import CLOCKS, NOTICE
 from analysis.schema import PRIORITIES
@@ -37,20 +37,6 @@ if TYPE_CHECKING:
 SMALLEST = 1 << 20
 """Bytes from which the fast way is worth its start."""
 
-_BATCH = 122_880  # rows, as DuckDB groups them
-_LONGEST = 256 << 20  # bytes of one object
-_TEXTS = ("hostname", "output", "priority", "rule", "source", "time", "uuid")
-_SQL_TYPES = {
-    "int": "BIGINT",
-    "abstime": "BIGINT",
-    "uint": "UBIGINT",
-    "reltime": "UBIGINT",
-    "bool": "BOOLEAN",
-    "float": "DOUBLE",
-    "list": "VARCHAR[]",
-    "string": "VARCHAR",
-    "any": "VARCHAR",
-}
 _WEIGHTS = {"string": scan.STRING, "any": scan.STRING, "bool": scan.OTHER, "list": scan.OTHER}
 _FIELDS = scan.OTHER  # `output_fields` itself is one key
 _COUNTED = ~np.int64(0xFFFF * scan.NULL)  # how many nulls there are tells nothing
@@ -119,7 +105,7 @@ def _read(
     names = {f"f{number}": name for number, name in enumerate(plain)}
     with ThreadPoolExecutor(1) as aside:
         scanned = aside.submit(scan.scan_lines, path)
-        batches = list(_parsed(path, names))
+        batches = list(duck.batches(path, names))
         lines = place(scanned.result())
     if sum(len(batch) for batch in batches) != len(lines.offset):
         if len(lines.offset):
@@ -134,34 +120,6 @@ def _read(
         ]
         while waiting:
             yield waiting.pop(0).result()
-
-
-def _parsed(path: Path, names: dict[str, str]) -> Iterator[pa.RecordBatch]:
-    import duckdb  # noqa: PLC0415 - heavy, and needed for large files alone
-
-    members = ",".join(
-        f'"{name}" {_SQL_TYPES[columns.field_kind(name)]}' for name in names.values()
-    )
-    shape = dict.fromkeys(_TEXTS, "VARCHAR") | {"tags": "VARCHAR"}
-    shape |= {"output_fields": f"STRUCT({members})"} if members else {}
-    keys = ",".join(f"{_quoted(key)}: {_quoted(kind)}" for key, kind in shape.items())
-    unpacked = ", ".join(f'output_fields."{name}" AS {short}' for short, name in names.items())
-    # the path is bound; names are quoted and hold no quote of their own
-    connection = duckdb.connect()
-    connection.execute(
-        "SET enable_progress_bar = false"
-    )  # it would print over the caller's terminal
-    query = connection.sql(
-        f"SELECT {', '.join(_TEXTS)}, tags, {unpacked} FROM read_json(?, "  # noqa: S608
-        f"format='newline_delimited', columns={{{keys}}}, ignore_errors=true, "
-        f"maximum_object_size={_LONGEST}, compression='none')",
-        params=[str(path)],
-    )
-    yield from query.to_arrow_reader(_BATCH)
-
-
-def _quoted(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
 
 
 def _label(batch: pa.RecordBatch, names: dict[str, str]) -> pa.RecordBatch:
@@ -213,7 +171,11 @@ def _expected(batch: pa.RecordBatch) -> NDArray[np.int64]:
     total = np.full(len(batch), _FIELDS, dtype=np.int64)
     for name, column in zip(batch.schema.names, batch.columns, strict=True):
         kind = (
-            "list" if name == "tags" else "string" if name in _TEXTS else columns.field_kind(name)
+            "list"
+            if name == "tags"
+            else "string"
+            if name in duck.TEXTS
+            else columns.field_kind(name)
         )
         weight = _WEIGHTS.get(kind, scan.NUMBER)
         if column.null_count:

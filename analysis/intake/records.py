@@ -112,6 +112,8 @@ def _reject(raw: bytes, origin: Origin, reason: str) -> Reject:
 
 
 def _record(payload: Payload, origin: Origin) -> Record:
+    if payload.reason:  # one part of a record that holds several
+        raise ValueError(payload.reason)
     recovered: list[str] = []
     ambiguous: list[str] = []
     clock = None

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -21,14 +21,23 @@ _DEEPEST = 1_000
 _LONG = 8_192
 _BLANK = re.compile(rb"\s*")
 _PAIRS = {b"{": b"}", b"[": b"]"}
-_GLUED = re.compile(rb"[}\]]\s*[{\[]")
-_TAIL = re.compile(rb"[^\w{\[\n]*+(?=\n|\Z)")
+_INSIDE = rb'[^{}"]++|"(?:[^"\\]++|\\.)*+"'
+_WHOLE = re.compile(rb"\{(?:" + _INSIDE + rb"|\{(?:" + _INSIDE + rb")*+\})*+\}\s*\Z")
+_TAIL = re.compile(rb'[^\w{\["\n]*+')
+_NEXT = re.compile(rb"\n[ \t\r]*(?=\{)")
+_ARRAY = re.compile(rb"\[\s*\{")
+_TINY = (
+    rb"[{\[](?=[^}\]\n]{0,24}[}\]])"
+    rb'(?:[^{}\[\]"\n]++|"[^"\\{}\[\]\n]*+")*+[}\]][^\w{\["\n]*+'
+)
+_TINIES = re.compile(rb"(?:" + _TINY + rb"){2,}+")
 _SKIP = re.compile(rb'(?:[\s,0-9+\-.eE]++|"(?:[^"\\\n]++|\\.)*+"|true|false|null|NaN|-?Infinity)*+')
+_COUNTED = re.compile(rb"(\d{1,6}) (?=<\d{1,3}>)")  # RFC 6587: no line end between messages
 _CRI = re.compile(rb"(\d{4}-\d\d-\d\dT\S{9,30} (stdout|stderr)) ([PF])(?::\S*)? ")
 _DOCKER = re.compile(rb'\{\s*"log"\s*:\s*"((?:[^"\\]++|\\.)*+)"')
 _STREAM = re.compile(rb'"stream"\s*:\s*"(\w+)"')
 _SURROGATE = re.compile("[\ud800-\udfff]")
-_SPACE = re.compile(r"\s*")
+_BETWEEN = re.compile(r'[^\w{\["]*+')
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +65,16 @@ class _Part:
     tail: bytes
 
 
+@dataclass(slots=True)
+class _Brackets:
+    """Where the brackets before `reach` end, and whether closed: no byte is scanned for each again."""
+
+    ends: dict[int, tuple[int, bool]] = field(default_factory=dict)
+    reach: int = 0
+    budget: int = 0
+    """Bytes of documents that may still fail to decode before they are taken as they are."""
+
+
 def iter_spans(data: bytes, offset: int = 0, line: int = 1) -> Iterator[Span]:
     """Cut a file's bytes into records; `offset` and `line` are where `data` begins in the file."""
     waiting: dict[tuple[str, bytes], list[tuple[Span, _Part]]] = {}
@@ -76,59 +95,72 @@ def iter_spans(data: bytes, offset: int = 0, line: int = 1) -> Iterator[Span]:
 def _cut(data: bytes, offset: int, line: int) -> Iterator[Span]:
     at = 3 if data.startswith(b"\xef\xbb\xbf") else 0
     stop = -1
-    broken: dict[int, int] = {}
+    brackets = _Brackets(budget=8 * len(data))
     while True:
         start = _BLANK.match(data, at).end()  # type: ignore[union-attr]
         line += data.count(b"\n", at, start)
         if start == len(data):
             return
-        is_glued = start < stop
-        if not is_glued:
+        if start >= stop:
             stop = data.find(b"\n", start)
             stop = len(data) if stop < 0 else stop
-        at = (
-            stop
-            if not is_glued and _is_whole(data[start:stop])
-            else _end(data, start, stop, broken)
-        )
+        at = _end(data, start, stop, brackets)
         yield Span(line, offset + start, data[start:at].rstrip(b"\r\n"))
         line += data.count(b"\n", start, at)
 
 
-def _is_whole(text: bytes) -> bool:
-    """Return whether a line is surely one record: no JSON, or one document by its brackets."""
-    text = text.rstrip()
-    opener, closer = text[:1], _PAIRS.get(text[:1])
-    if closer is None:
-        return True
-    even = text.endswith(closer) and text.count(opener) == text.count(closer)
-    return even and not _GLUED.search(text)
+def _end(data: bytes, start: int, stop: int, brackets: _Brackets) -> int:
+    """Return where the record ends that begins at `start`: with its JSON document, or its line.
 
-
-def _end(data: bytes, start: int, stop: int, broken: dict[int, int]) -> int:
-    """Return where the record ends that begins at `start`: with its JSON document, or its line."""
-    if data[start : start + 1] not in _PAIRS:
-        return stop
-    end, closed = _document_end(data, start, broken)
-    if closed:
-        tail = _TAIL.match(data, end)
-        return tail.end() if tail else end
-    # a pretty-printed document that breaks off is one record; else each line may hold an alert
-    if data[start:stop].rstrip() != b"{":
-        return stop
-    cut = data.rfind(b"\n", start, end) + 1
-    if data[cut : end + 1].lstrip()[:1] in (b'"', b"}", b"]"):  # the line at which it was cut off
-        cut = data.find(b"\n", end)
-    return max(cut, stop) if cut >= 0 else len(data)
-
-
-def _document_end(data: bytes, start: int, broken: dict[int, int]) -> tuple[int, bool]:
-    """Return where a JSON document ends and True, or where it cannot go on and False.
-
-    `broken` remembers each bracket left open there, so that no byte is looked at for each of them.
+    What follows a document on its line is a record of its own, but for punctuation.
     """
-    if start in broken:
-        return broken[start], False
+    if data[start : start + 1] not in _PAIRS or _WHOLE.match(data, start, stop):
+        return _line_end(data, start, stop)
+    if run := _TINIES.match(data, start, stop):  # too small to be alerts: one record
+        return run.end()
+    end, closed = _document_end(data, start, brackets)
+    if closed and _decodes(data, start, end, brackets):
+        return _TAIL.match(data, end).end()  # type: ignore[union-attr]
+    if _ARRAY.match(data, start):  # a broken array: what it holds may be whole
+        return start + 1
+    if not closed:
+        # a pretty-printed document that breaks off is one record; else each line may hold an alert
+        if data[start:stop].rstrip() != b"{":
+            return stop
+        cut = data.rfind(b"\n", start, end) + 1
+        if data[cut : end + 1].lstrip()[:1] in (b'"', b"}", b"]"):  # the line where it was cut off
+            cut = data.find(b"\n", end)
+        end = max(cut, stop) if cut >= 0 else len(data)
+    inner = _NEXT.search(data, start, end)
+    return inner.start() if inner else end
+
+
+def _line_end(data: bytes, start: int, stop: int) -> int:
+    """Return where a line ends, or the message of so many bytes, if another is glued to it."""
+    counted = _COUNTED.match(data, start, stop)
+    end = counted.end() + int(counted[1]) if counted else stop
+    return end if _COUNTED.match(data, end, stop) else stop
+
+
+def _decodes(data: bytes, start: int, end: int, brackets: _Brackets) -> bool:
+    """Return whether a document is JSON; one object on one line is a record either way."""
+    is_record = data[start : start + 1] == b"{" and data.find(b"\n", start, end) < 0
+    if is_record or brackets.budget < 0:
+        return True
+    try:
+        decode_json(data[start:end].decode("utf-8", "replace"))
+    except ValueError:
+        brackets.budget -= end - start
+        return False
+    return True
+
+
+def _document_end(data: bytes, start: int, brackets: _Brackets) -> tuple[int, bool]:
+    """Return where a JSON document ends and True, or where it cannot go on and False."""
+    if start >= brackets.reach:
+        brackets.ends.clear()
+    if start in brackets.ends:
+        return brackets.ends[start]
     opened: list[int] = []
     at, colon = start, False
     while True:
@@ -139,13 +171,20 @@ def _document_end(data: bytes, start: int, broken: dict[int, int]) -> tuple[int,
         if mark in _PAIRS and len(opened) < _DEEPEST and (colon or top != b"{"):
             opened.append(at)
         elif mark and mark == _PAIRS.get(top):
-            opened.pop()
+            brackets.ends[opened.pop()] = at + 1, True
             if not opened:
+                brackets.reach = max(brackets.reach, at)
                 return at + 1, True
         elif mark != b":":
-            broken.update(dict.fromkeys(opened, at))
+            brackets.ends.update(dict.fromkeys(opened, (at, False)))
+            brackets.reach = max(brackets.reach, at)
             return at, False
         at, colon = at + 1, mark == b":"
+
+
+def is_tiny(raw: bytes) -> bool:
+    """Return whether `raw` is a run of documents of which each is too small to be an alert."""
+    return _TINIES.fullmatch(raw) is not None
 
 
 def _part(raw: bytes) -> _Part | None:
@@ -181,8 +220,10 @@ def _joined(parts: list[tuple[Span, _Part]], data: bytes, offset: int) -> Span:
     return Span(first.line, first.offset, raw, text)
 
 
-def decode_json(text: str) -> list[Any]:
-    """Decode the JSON documents that stand one after the other in `text`, exactly.
+def decode_json(text: str) -> tuple[list[Any], str]:
+    """Decode the JSON documents that stand one after the other in `text`, exactly, and what is left.
+
+    Punctuation between and after them is dropped; what is left begins with what is no document.
 
     Raises
     ------
@@ -193,10 +234,16 @@ def decode_json(text: str) -> list[Any]:
     at = 0
     try:
         while at < len(text) and (not found or text[at] in "{["):
-            value, at = _DECODER.raw_decode(text, at)
+            try:
+                value, at = _DECODER.raw_decode(text, at)
+            except (ValueError, RecursionError):
+                if found:
+                    break
+                raise
             found.append(value)
-            at = _SPACE.match(text, at).end()  # type: ignore[union-attr]
-        return _clean(found) if "\\ud" in text or "\\uD" in text else found
+            at = _BETWEEN.match(text, at).end()  # type: ignore[union-attr]
+        found = _clean(found) if "\\ud" in text or "\\uD" in text else found
+        return found, text[at:]
     except RecursionError:
         raise ValueError("nested too deeply") from None
     except json.JSONDecodeError as error:

@@ -34,21 +34,15 @@ _CARRIER = re.compile(
     "|output|result|detail|falco|content|entry|input|source",
     re.IGNORECASE,
 )
+_TYPED = re.compile(
+    r".*\.|output_?fields$|(http_?)?req(uest)?$|.*(cmd|command|user_?agent|referr?er|header|cookie"
+    r"|query|param|argv|args$)",
+    re.IGNORECASE | re.DOTALL,
+)
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _LABEL = re.compile(r'(\w{1,100})="((?:[^"\\]|\\.)*+)"')
-_NAMES = {
-    name.replace("_", ""): name
-    for name in (
-        "rule",
-        "priority",
-        "time",
-        "output",
-        "output_fields",
-        "source",
-        "hostname",
-        "tags",
-    )
-}
+_KEYS = ("rule", "priority", "time", "output", "output_fields", "source", "hostname", "tags")
+_NAMES = {name.replace("_", ""): name for name in _KEYS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,11 +232,18 @@ def _renested(name: str, needs: str, original: str, inner: str, known: dict[str,
 def _anything(doc: dict[str, Any], context: dict[str, str] | None = None) -> list[Parts]:
     """Open an object of no known store: all objects, and strings under a name that carries text.
 
-    A string anywhere else may be what an attacker typed (a user agent, an argument).
+    A string anywhere else, or below Falco's fields, may be what an attacker typed (a user agent,
+    an argument).
     """
-    names = {key for key, value in doc.items() if isinstance(value, dict | list)}
-    names |= {key for key, value in doc.items() if isinstance(value, str) and _CARRIER.search(key)}
-    return [[(value, context or {}) for key, value in doc.items() if key in names]]
+    known = context or {}
+    return [
+        [
+            (value, known)
+            for key, value in doc.items()
+            if (isinstance(value, dict | list) or (isinstance(value, str) and _CARRIER.search(key)))
+            and not _TYPED.match(key)
+        ]
+    ]
 
 
 _POD = {

@@ -18,16 +18,14 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
-from analysis.intake.spans import Span, decode_json, iter_spans
+from analysis.intake.lines import FALCO_TEXT, LOOSE, WRAPPERS
+from analysis.intake.spans import Span, decode_json, is_tiny, iter_spans
 from analysis.intake.wrapped_json import (
-    ISO,
     JSON_WRAPPERS,
     PRIORITIES,
     Parts,
     Wrapper,
     as_alert,
-    iso_time,
-    labels,
 )
 
 __all__ = ["WRAPPERS", "Payload", "Span", "iter_spans", "unwrap"]
@@ -36,21 +34,21 @@ DEPTH = 8
 """Wrappers that may stand one in the other."""
 
 _INFLATED = 2**26
-_FALCO = (
-    r"(?:\d\d:\d\d:\d\d\.\d{1,9}|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{1,9}(?:Z|[+-]\d\d:?\d\d)): "
-    rf"(?i:{'|'.join(PRIORITIES)}|Info) "
-)
-_TEXT = re.compile(_FALCO)
-_START = rf"(?={_FALCO}|\{{\s*\")"
+_SHORT = 16
 _OWN_LINE = re.compile(
     r"\w{3} \w{3} [ \d]\d \d\d:\d\d:\d\d \d{4}: |\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[+-]\d{4}: "
 )
 _OWN = re.compile(
     r"(?:\^C)?(?:(?:Events detected|Rule counts by severity|Triggered rules by rule name|"
     r"Syscall event drop monitoring|Driver Events|Driver Drops|Elapsed time):|Falco initialized|"
-    r"Falco version|Loading rules|- event drop detected|- num times actions|[\w /(),'-]{1,120}: \d+$)"
+    rf"Falco version|Loading rules|- event drop detected|- num times actions|"
+    rf"(?:{'|'.join(one.upper() for one in PRIORITIES)}): \d+$)"
 )
+_WORD = re.compile(r"\w")
+_COUNT = re.compile(r"[\w /(),'-]{1,120}: \d+")
+_STORES = ("loki", "kafka-rest", "redis")
 _NOTHING = "no Falco alert in it: no rule, priority and time"
+_ALIKE = re.compile(r'\s*["\[]?\s*\{.*"(?:rule|priority|output|output_fields)\\?"', re.DOTALL)
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _JSON_ARRAY = re.compile(r"\[\s*[\[{\"]")
 _BASE64 = re.compile(r"(?:[A-Za-z0-9+/]{4}){6,}+(?:[A-Za-z0-9+/]{2,3}={0,2})?")
@@ -66,81 +64,23 @@ class Payload:
     """Names, outermost first, joined by "/"; "" for a bare alert."""
     context: dict[str, str]
     """What the wrappers state: `time`, `hostname`, `rule`, …; `sensor.pod` is Falco's own pod."""
-
-
-def _line(name: str, header: str) -> Wrapper:
-    """Return a wrapper of lines: the header's named groups are context, what follows is handed back."""
-    pattern = re.compile(header)
-
-    def unwrap(text: str) -> list[Parts]:
-        match = pattern.match(text)
-        if not match:
-            return []
-        known = {key: value for key, value in match.groupdict().items() if value}
-        seen = labels(known.pop("labels", ""))
-        known["time"] = iso_time(known.get("time", ""))
-        for key in [key for key in known if key.startswith("sensor_")]:
-            known[key.replace("_", ".")] = known.pop(key)
-        return [[(text[match.end() :], {k: v for k, v in (seen | known).items() if v})]]
-
-    return Wrapper(name, lambda text: bool(pattern.match(text)), unwrap)
-
-
-_TAG = r"[A-Za-z_/(][^\s:\[{\"]{0,100}(?:\[[^\]\s]{0,40}\])?:(?:\s|(?=\{))"
-_HOST = r"(?:(?P<hostname>[^\s\[]{0,255}[^\s:\[])\s)?"
-_PATH = r"(?:[A-Za-z]:)?[^:{\"]{1,400}"
-
-WRAPPERS = (
-    # kubelet's log format: kubernetes/community contributors/design-proposals/node/kubelet-cri-logging.md
-    _line("cri", rf"(?P<time>{ISO}) (?:stdout|stderr) [FP](?::\S*)? "),
-    _line("kubectl", r"\[pod/(?P<sensor_pod>[^/\]\s]+)/(?P<sensor_container>[^\]\s]+)\]\s+"),
-    # RFC 5424 6, then RFC 3164 4.1 (no year, no zone: no time), then rsyslog's and journalctl's forms
-    _line(
-        "syslog",
-        rf"<\d{{1,3}}>1 (?:(?P<time>{ISO})|-) (?:-|(?P<hostname>\S+)) \S+ \S+ \S+ "
-        r"(?:-|(?:\[(?:[^\]\\]|\\.)*+\])++)\s*\ufeff?",
-    ),
-    _line(
-        "syslog",
-        r"(?:<\d{1,3}>)?[A-Z][a-z]{2} {1,2}\d{1,2}(?: \d{4})? \d\d:\d\d:\d\d(?:\.\d+)? "
-        rf"{_HOST}{_TAG}",
-    ),
-    _line("syslog", rf"(?:<\d{{1,3}}>)?(?P<time>{ISO}) {_HOST}{_TAG}"),
-    _line("syslog", rf"\w{{3}} \d{{4}}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d+)? \w{{1,5}} {_HOST}{_TAG}"),
-    _line("syslog", r"<\d{1,3}>"),
-    _line("fluent", rf"(?P<time>{ISO})\t[^\t]+\t(?=\{{)"),  # fluentd's out_file
-    _line(
-        "loki", rf"(?P<time>{ISO}) (?P<labels>\{{(?:[^{{}}\"]|\"(?:[^\"\\]|\\.)*+\")*+\}}) "
-    ),  # logcli
-    _line("timestamp", rf"(?P<time>{ISO})\s+"),  # docker logs -t, kubectl logs --timestamps
-    _line("falcosidekick-log", r"(?:\S+ \S+ )?\[DEBUG\]\s*: [^{]{0,80}payload\s*: (?=\{)"),
-    _line("compose", r"[\w.-]+ +\| "),
-    _line(
-        "stern",
-        r"(?:[\w-]+ )?(?P<sensor_pod>[a-z0-9][\w.-]*) (?P<sensor_container>[\w.-]+) " + _START,
-    ),
-    _line("markdown", r"\|\s*`?\w+`?\s*\|\s*`?" + _START),
-    _line("redis", r"\d+\) (?=\")"),  # redis-cli LRANGE
-    _line("nats", r"\[#\d+\] Received on \S+?:? '"),
-    _line("kafka", r"(?:CreateTime|LogAppendTime):\d+\t(?:[^\t{]*\t)*+"),
-    _line("prefix", rf"[\w$#^-]{{1,40}}{_START}"),  # a terminal's echo, glued to the alert
-    _line("comment", r"(?:[#>*;$|-]|//|\^C)++\s*(?=\S)"),
-    _line("grep", rf"{_PATH}:{_START}"),
-    _line("grep", rf"(?:{_PATH}:)?\d+[:-](?=\S)"),
-    # at most three words of no known logger
-    _line("prefix", rf"(?:[\w.:/@\[\]()|>#=+-]{{1,120}}\s+){{1,3}}{_START}"),
-)
-"""Carriers that put something before the alert on its line, most specific first."""
+    reason: str = ""
+    """Why there is neither: a part, beside good ones, that is broken or no alert."""
 
 
 def unwrap(raw: bytes) -> list[Payload]:
     """Return all alerts in one record, each with the wrappers that it came in.
+
+    A part of it that should be an alert and is none, beside others that are, is a `Payload` with
+    a `reason` and neither alert nor text.
 
     Raises
     ------
     ValueError
         If there is none; the message says why, in one line.
     """
+    if is_tiny(raw):
+        raise ValueError(_NOTHING)
     text = raw.decode("utf-8", "replace").lstrip("\ufeff").strip()
     if not text:
         raise ValueError("empty")
@@ -159,11 +99,18 @@ def _open(thing: Any, trail: tuple[str, ...], context: dict[str, str]) -> list[P
         raise ValueError(_NOTHING)
     if thing and all(type(one) is int for one in thing):  # journald gives odd bytes as numbers
         return _open(bytes(thing).decode("utf-8", "replace"), trail, context)
-    return _open_each([(one, {}) for one in thing], trail, context)
+    inside = trail or ("",)  # its strings are no lines
+    return _open_each([(one, {}) for one in thing], inside, context, are_peers=True)
 
 
-def _open_each(parts: Parts, trail: tuple[str, ...], context: dict[str, str]) -> list[Payload]:
-    """Open each part; what a store holds twice counts once; raise the first reason if none opens."""
+def _open_each(
+    parts: Parts, trail: tuple[str, ...], context: dict[str, str], *, are_peers: bool
+) -> list[Payload]:
+    """Open each part; what a store holds twice counts once; raise the first reason if none opens.
+
+    Of parts that do not open beside others that do, peers (a store's lines) are told with the
+    reason, and of other parts (an object's members) those that look like an alert.
+    """
     found: list[Payload] = []
     reasons: list[str] = []
     for inner, states in parts:
@@ -171,24 +118,51 @@ def _open_each(parts: Parts, trail: tuple[str, ...], context: dict[str, str]) ->
             found += _open(inner, trail, context | states)
         except ValueError as error:
             reasons.append(str(error))
-    if not found:
+            if (are_peers and inner and isinstance(inner, str | dict | list)) or _is_alike(inner):
+                known = context | states
+                found.append(Payload(None, None, _named(trail), known, str(error)))
+    if all(one.reason for one in found):
         raise ValueError(next((one for one in reasons if one != _NOTHING), _NOTHING))
     if trail[-1:] == ("json",):
-        found = list({one.text or json.dumps(one.alert): one for one in reversed(found)}.values())[
-            ::-1
-        ]
+        keyed = {
+            id(one) if one.reason else one.text or json.dumps(one.alert): one
+            for one in reversed(found)
+        }
+        found = list(keyed.values())[::-1]
     return found
+
+
+def _is_alike(thing: Any) -> bool:
+    """Return whether something that is no alert looks like one that is broken."""
+    if isinstance(thing, str):
+        return bool(_ALIKE.match(thing) or FALCO_TEXT.match(thing))
+    if not isinstance(thing, dict):
+        return False
+    return isinstance(thing.get("rule"), str) and ("priority" in thing or "output" in thing)
 
 
 def _open_object(
     doc: dict[str, Any], trail: tuple[str, ...], context: dict[str, str]
 ) -> list[Payload]:
+    holds = any(map(_may_hold, doc.values()))
+    if not holds and len(doc) < 2:  # noqa: PLR2004 - an alert has two keys at least
+        raise ValueError(_NOTHING)
     if is_alert := as_alert(doc):
         alert, states = is_alert
         return [Payload(alert, None, _named(trail), context | states)]
     if reason := _not_alert(doc):
         raise ValueError(reason)
-    return _open_wrapper(next(w for w in JSON_WRAPPERS if w.recognise(doc)), doc, trail, context)
+    if not holds:
+        raise ValueError(_NOTHING)
+    wrapper = next(w for w in JSON_WRAPPERS if w.recognise(doc))
+    if wrapper is JSON_WRAPPERS[-1] and isinstance(doc.get("output_fields"), dict):
+        missing = [key for key in ("rule", "priority", "time") if key not in doc]
+        raise ValueError(f"no Falco alert: lacks {', '.join(missing)}")
+    return _open_wrapper(wrapper, doc, trail, context)
+
+
+def _may_hold(value: Any) -> bool:
+    return isinstance(value, dict | list) or (isinstance(value, str) and len(value) > _SHORT)
 
 
 def _not_alert(doc: dict[str, Any]) -> str:
@@ -213,35 +187,49 @@ def _open_wrapper(
     reason = _NOTHING
     for number, parts in enumerate(wrapper.unwrap(thing)):
         try:
-            return _open_each(parts, (*trail, wrapper.name), context)
+            inside = (*trail, wrapper.name)
+            return _open_each(parts, inside, context, are_peers=wrapper.name in _STORES)
         except ValueError as error:
             reason = str(error) if number == 0 and parts else reason
     raise ValueError(reason)
 
 
 def _open_text(text: str, trail: tuple[str, ...], context: dict[str, str]) -> list[Payload]:
-    if _TEXT.match(text):
+    if FALCO_TEXT.match(text):
         return [Payload(None, text, _named(trail), context)]
+    if text.startswith(("{", '"{', '"[')) or _JSON_ARRAY.match(text):
+        return _open_documents(text, trail, context)
     if (inner := _decoded(text)) is not None:
         return _open(inner, trail, context)
+    is_free = all(name == "comment" for name in trail)
     if own := _OWN_LINE.match(text):  # Falco's log and stdout may share a line
-        glued = _TEXT.search(text, own.end())
-        if glued:
+        glued = FALCO_TEXT.search(text, own.end())
+        if glued and is_free:
             return [Payload(None, text[glued.start() :], _named((*trail, "falco-log")), context)]
     if own or _OWN.match(text):
         raise ValueError("Falco's own log, not an alert")
-    wrapper = next((one for one in WRAPPERS if one.recognise(text)), None)
+    if _COUNT.fullmatch(text):
+        raise ValueError("a name and a number, not an alert")
+    usable = (one for one in WRAPPERS if is_free or one.name not in LOOSE)
+    wrapper = next((one for one in usable if one.recognise(text)), None)
+    if wrapper is None and not _WORD.search(text):
+        raise ValueError("brackets and punctuation alone: what is left of a broken document")
     if wrapper is None:
         raise ValueError("neither JSON nor a line of Falco's text output")
     return _open_wrapper(wrapper, text, trail, context)
 
 
-def _decoded(text: str) -> list[Any] | str | None:
-    """Return what an encoding holds: JSON, JSON in a string, base64, colours; None if text is plain."""
-    if text[:1] == "{" or _JSON_ARRAY.match(text):
-        return decode_json(text)
-    if text.startswith(('"{', '"[')):
-        return str(decode_json(text)[0])
+def _open_documents(text: str, trail: tuple[str, ...], context: dict[str, str]) -> list[Payload]:
+    """Open the JSON at the start of `text`, and what stands after it."""
+    found, rest = decode_json(text)
+    if rest and trail[-1:] and trail[-1] in LOOSE:
+        raise ValueError("words stand around it: quoted in another log, not a record")
+    parts = [*found, rest] if rest else found
+    return _open_each([(one, {}) for one in parts], trail, context, are_peers=True)
+
+
+def _decoded(text: str) -> str | None:
+    """Return what an encoding holds, base64 or colours; None if text is plain."""
     if text.startswith("\x1b"):  # stern and docker compose colour their prefix
         head, brace, rest = text.partition("{")
         return _COLOUR.sub("", head).lstrip("\x1b") + brace + rest
@@ -263,4 +251,4 @@ def _from_base64(text: str) -> str | None:
 
 def _named(trail: tuple[str, ...]) -> str:
     """Return the wrappers' names, a store's layers (hits in hits) as one."""
-    return "/".join(name for name, _ in groupby(trail))
+    return "/".join(name for name, _ in groupby(trail) if name)
