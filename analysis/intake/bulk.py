@@ -79,7 +79,7 @@ def read_bulk(
 
     Notes
     -----
-    DuckDB parses on all cores; `scan` counts beside it. A file is read in pieces of a gigabyte at
+    DuckDB parses on all cores; `scan` counts beside it. A file is read in pieces of two gigabytes at
     most: memory beyond what the caller keeps is bounded by the columns of one.
     """
     if kind.wrapper:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from analysis.intake.scan import Lines
 
-PIECE = 1 << 30
+PIECE = 2 << 30
 """Bytes of a file that are read at a time."""
 
 _OTHERWISE = b"-\n"
