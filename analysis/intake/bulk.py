@@ -144,7 +144,7 @@ def _checked(batch: pa.RecordBatch, start: int, reading: _Reading) -> pa.Table:
     good = _table(batch, times, lines, rows)
     if reading.wrapper:  # it may state what an alert lacks: for the slow way to see
         sound &= _stated(batch)
-        good = good.append_column("wrapper", _label_of(reading.wrapper, len(good)))
+        good = good.append_column("wrapper", label_of(reading.wrapper, len(good)))
     bad = np.flatnonzero(~sound)
     if not len(bad):
         return good
@@ -230,7 +230,8 @@ def _stated(batch: pa.RecordBatch) -> NDArray[np.bool_]:
     return known.to_numpy(zero_copy_only=False)  # type: ignore[no-any-return]
 
 
-def _label_of(text: str, count: int) -> pa.DictionaryArray:
+def label_of(text: str, count: int) -> pa.DictionaryArray:
+    """Return a column of `count` rows that all have `text`, held once."""
     return pa.DictionaryArray.from_arrays(np.zeros(count, dtype=np.int32), pa.array([text]))
 
 

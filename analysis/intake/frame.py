@@ -159,9 +159,7 @@ def _tables(content: Content, path: Path, rejects: list[Reject]) -> Iterator[pa.
         return _read_spans(content.name, path, spans, found)
 
     for table in bulk.read_bulk(path, kind, slowly):
-        names = pa.DictionaryArray.from_arrays(
-            np.zeros(len(table), dtype=np.int32), pa.array([content.name])
-        )
+        names = bulk.label_of(content.name, len(table))
         at = table.column_names.index("origin_file") if "origin_file" in table.column_names else -1
         yield (
             table.set_column(at, "origin_file", names)

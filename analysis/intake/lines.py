@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 
-from analysis.intake.wrapped_json import ISO, PRIORITIES, Parts, Wrapper, iso_time, labels
+from analysis.intake.wrapped_json import ISO, Parts, Wrapper, iso_time, labels
+from analysis.schema import PRIORITIES
 
 _FALCO = (
     r"(?:\d\d:\d\d:\d\d\.\d{1,9}|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{1,9}(?:Z|[+-]\d\d:?\d\d)): "

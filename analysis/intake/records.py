@@ -34,16 +34,6 @@ _TIME = re.compile(
 )
 CLOCKS = frozenset({"evt.time", "evt.time.iso8601", "jevt.time", "jevt.time.iso8601"})
 """Fields that Falco adds to each alert; they tell when it was, and nothing else."""
-_NUMBERED = (
-    "Emergency",
-    "Alert",
-    "Critical",
-    "Error",
-    "Warning",
-    "Notice",
-    "Informational",
-    "Debug",
-)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,16 +13,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from analysis.schema import PRIORITIES
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 Parts = list[tuple[Any, dict[str, str]]]
 """What one wrapper held: each inner thing, with what the wrapper states of it."""
 
-PRIORITIES = [  # in the order of gRPC's enum, the worst is 0
-    *("Emergency", "Alert", "Critical", "Error"),
-    *("Warning", "Notice", "Informational", "Debug"),
-]
 ISO = r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?:[Zz]|[+-]\d\d:?\d\d)"
 """A time of day with date and zone, as ISO 8601 and RFC 3339 write it."""
 
@@ -70,7 +68,7 @@ def as_alert(doc: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]] | Non
     if isinstance(time, dict):  # gRPC: a Timestamp
         states["time"] = iso_time(f"{time.get('seconds')}.{time.get('nanos') or 0!s:0>9}")
     if type(priority) is int and 0 <= priority < len(PRIORITIES):  # gRPC: enum, 0 is the worst
-        states["priority"] = PRIORITIES[priority]
+        states["priority"] = PRIORITIES[-1 - priority]
     return alert, {key: value for key, value in states.items() if value}
 
 

@@ -22,11 +22,11 @@ from analysis.intake.lines import FALCO_TEXT, LOOSE, WRAPPERS
 from analysis.intake.spans import Span, decode_json, is_tiny, iter_spans
 from analysis.intake.wrapped_json import (
     JSON_WRAPPERS,
-    PRIORITIES,
     Parts,
     Wrapper,
     as_alert,
 )
+from analysis.schema import PRIORITIES
 
 __all__ = ["WRAPPERS", "Payload", "Span", "iter_spans", "unwrap"]
 
