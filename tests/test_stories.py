@@ -1,0 +1,66 @@
+"""Stories of `spec/stories`: an alert of each rule, and the disposition expected of it, written first.
+
+One TOML file per event source. A story holds `rule`, `title`, `disposition`, the alert's `fields`,
+and `deciding`: fields that the reasons given for the disposition must cite.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from analysis import knowledge
+
+from .conftest import case_of
+
+FOLDER = Path(__file__).parent / "spec" / "stories"
+STORIES = [
+    (file.stem, story)
+    for file in sorted(FOLDER.glob("*.toml"))
+    for story in tomllib.loads(file.read_text(encoding="utf-8"))["story"]
+]
+
+
+def alert_of(source: str, story: dict) -> dict:
+    """Return the alert that a story tells."""
+    return {
+        "hostname": "node-7",
+        "output": f"{story['rule']} happened",
+        "output_fields": story["fields"],
+        "priority": story.get("priority", "Warning"),
+        "rule": story["rule"],
+        "source": source,
+        "tags": story.get("tags", []),
+        "time": story.get("time", "2025-09-04T15:33:20.123456789Z"),
+    }
+
+
+def name(value: object) -> str:
+    """Return what a story is called among the tests."""
+    return f"{value['rule']}: {value['title']}" if isinstance(value, dict) else str(value)
+
+
+@pytest.mark.parametrize(("source", "story"), STORIES, ids=name)
+def test_story(source, story):
+    """The disposition is the expected one, for the expected reasons, by the rule's own playbook."""
+    case = case_of(alert_of(source, story))
+
+    assert [book.rule for book in case.playbooks] == [story["rule"]]
+    assert case.disposition == story["disposition"], [finding.claim for finding in case.reasons]
+    cited = {one.field for finding in case.reasons for one in finding.evidence}
+    assert set(story["deciding"]) <= cited, [finding.claim for finding in case.reasons]
+
+
+@pytest.mark.parametrize(
+    "book", [b for b in knowledge.load_playbooks().values() if not b.generic], ids=lambda b: b.rule
+)
+def test_playbook_speaks_about_a_story(book):
+    """A playbook of whose checks no story makes use has not been tried."""
+    told = [(source, one) for source, one in STORIES if one["rule"] == book.rule]
+    own = {check.claim.split("{")[0] for check in book.check} - {""}
+    claims = [f.claim for source, one in told for f in case_of(alert_of(source, one)).findings]
+
+    assert told
+    assert any(claim.startswith(tuple(own)) for claim in claims)
