@@ -37,7 +37,6 @@ def test_file_is_named_for_its_rule(name):
 @pytest.mark.parametrize("name", OWN)
 def test_playbook_speaks_about_its_examples(name):
     """Each example is an alert of that rule that the playbook's own checks say something about."""
-    assert OWN[name].examples
     for example in OWN[name].examples:
         file, line = example.split(":")
         alert = json.loads((SAMPLES / file).read_text().splitlines()[int(line) - 1])
