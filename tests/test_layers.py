@@ -20,7 +20,7 @@ LAYERS = [
     {"incidents"},
     {"evidence"},
     {"findings", "gaps", "commands", "timeline"},
-    {"case"},
+    {"case", "lint"},
     {"figures", "shown"},
     {"tables"},
     {"report"},
