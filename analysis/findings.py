@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from analysis.errors import EvidenceError
-from analysis.knowledge import Cause, Check, Playbook, readings
+from analysis.knowledge import Cause, Check, Playbook, readings, techniques_of
 from analysis.knowledge.conditions import judge
 from analysis.lineage import ancestry
 from analysis.quoting import visible
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from analysis.evidence import Evidence, Exhibit
 
 _NAME = re.compile(r"\{([a-z][a-z0-9_.]*(?:\[\d+\])?)\}")
-# GCP rules write T1562-impair-defenses
-_TECHNIQUE = re.compile(r"(T\d{4}(?:\.\d{3})?)(?:-.*)?")
 _LONGEST_VALUE = 300  # characters of one value inside a sentence
 
 _SEVERITY = {
@@ -175,7 +173,7 @@ def _detection(exhibit: Exhibit) -> Finding:
         exhibit.cite(("rule", "priority", "time", "hostname", "tags")),
         "high",
         _SEVERITY.get(facts["priority"], "informational"),
-        tuple(found[1] for tag in tags if (found := _TECHNIQUE.fullmatch(tag))),
+        techniques_of(tags),
     )
 
 

@@ -30,6 +30,7 @@ from analysis.knowledge.model import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from importlib.resources.abc import Traversable
     from pathlib import Path
 
@@ -54,9 +55,12 @@ __all__ = [
     "readings",
     "slug",
     "techniques",
+    "techniques_of",
     "tools",
     "topic_of",
 ]
+
+_TECHNIQUE = re.compile(r"(T\d{4}(?:\.\d{3})?)(?:-.*)?")
 
 # where a field that fields.toml does not name belongs, by how its name starts
 _TOPICS = {
@@ -171,6 +175,11 @@ def legal_patterns() -> dict[str, str]:
 def techniques() -> dict[str, str]:
     """Return the names of the ATT&CK techniques and tactics that the kit speaks of, by id."""
     return {str(key): str(name) for key, name in _load("attack.toml").items()}
+
+
+def techniques_of(tags: Iterable[str]) -> tuple[str, ...]:
+    """Return the ATT&CK techniques that a rule's tags name; GCP's rules write T1562-impair-defenses."""
+    return tuple(found[1] for tag in tags if (found := _TECHNIQUE.fullmatch(tag)))
 
 
 @cache
