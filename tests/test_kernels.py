@@ -6,6 +6,7 @@ import json
 import os
 import re
 import time
+import warnings
 from contextlib import suppress
 from pathlib import Path
 
@@ -232,3 +233,33 @@ def test_without_fork_ordinary_kernels_do_it(tmp_path, monkeypatch):
 def test_papermill_s_own_command_has_the_engine():
     """`papermill --engine falco-casebook` works for whoever installs the kit."""
     assert papermill_engines.get_engine(kernels.ENGINE) is kernels.WarmEngine
+
+
+def names_of(namespace: dict) -> list[str]:
+    """Return what a notebook has bound: used by the test below, inside the notebook's process."""
+    return sorted(name for name in namespace if name in ("first", "second"))
+
+
+def test_what_is_wanted_of_a_notebook_s_names(tmp_path):
+    """Values come back without a file; none if a cell fails."""
+    wanted = kernels.Harvest("tests.test_kernels:names_of")
+    execute(notebook("first = 1", "second = first"), tmp_path, harvest=wanted)
+    assert wanted.value == ["first", "second"]
+
+    wanted = kernels.Harvest("tests.test_kernels:names_of")
+    execute(notebook("first = 1", "1 / 0"), tmp_path, harvest=wanted)
+    assert wanted.value is None
+
+
+@pytest.mark.parametrize("forks", [True, False])
+def test_a_notebook_s_folder_is_its_own(tmp_path, monkeypatch, forks):
+    """Many run at a time: the folder of one is not the process's."""
+    monkeypatch.setattr(kernels, "_forks", lambda: forks)
+    (tmp_path / "there").mkdir()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        made = execute(
+            notebook("import os\nprint(os.getcwd())"), tmp_path, folder=str(tmp_path / "there")
+        )
+
+    assert made.cells[0].outputs[0].text.strip() == str(tmp_path / "there")

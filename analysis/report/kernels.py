@@ -18,6 +18,7 @@ import threading
 import time
 import warnings
 from contextlib import suppress
+from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +37,14 @@ _LINK = Config(KernelManager={"transport": "ipc"})
 """An ordinary kernel's link is a socket file in a folder of ours, not an open TCP port."""
 
 
+@dataclass(slots=True)
+class Harvest:
+    """What is wanted of a notebook's names when it is done: a function of them, and its value."""
+
+    function: str
+    value: Any = None
+
+
 class WarmEngine(NBClientEngine):  # type: ignore[misc]  # papermill is untyped
     """Runs Python notebooks in forks; any other, or without fork, in ordinary kernels."""
 
@@ -44,8 +53,11 @@ class WarmEngine(NBClientEngine):  # type: ignore[misc]  # papermill is untyped
         cls,
         nb_man: NotebookExecutionManager,
         kernel_name: str,
+        *,
         execution_timeout: float | None = None,
         report_timeout: float | None = None,
+        folder: str | None = None,
+        harvest: Harvest | None = None,
         **options: Any,
     ) -> None:
         """Execute a notebook.
@@ -56,6 +68,11 @@ class WarmEngine(NBClientEngine):  # type: ignore[misc]  # papermill is untyped
         kernel_name : str
         execution_timeout, report_timeout : float, optional
             Seconds that one cell, and the whole notebook, may take.
+        folder : str, optional
+            Working directory of the notebook; papermill's own `cwd` is the whole process's.
+        harvest : Harvest, optional
+            Its function is called with the notebook's names if all cells succeed, and its value
+            set; an ordinary kernel leaves it None.
 
         Raises
         ------
@@ -66,6 +83,8 @@ class WarmEngine(NBClientEngine):  # type: ignore[misc]  # papermill is untyped
         """
         if not _available(nb_man, kernel_name):
             options.setdefault("config", _LINK)
+            if folder:
+                options["resources"] = {"metadata": {"path": folder}}
             super().execute_managed_notebook(
                 nb_man, kernel_name, execution_timeout=execution_timeout, **options
             )
@@ -75,9 +94,10 @@ class WarmEngine(NBClientEngine):  # type: ignore[misc]  # papermill is untyped
         pipe = _fork()
         try:
             _, group = pipe.recv()
-            pipe.send((_runnable(nb_man), os.getcwd()))  # noqa: PTH109 - a word for the child
+            wanted = harvest or Harvest("")
+            pipe.send((_runnable(nb_man), folder or os.getcwd(), wanted.function))  # noqa: PTH109
             try:
-                _follow(client, pipe, execution_timeout, report_timeout)
+                _follow(client, pipe, wanted, execution_timeout, report_timeout)
             finally:
                 with suppress(ProcessLookupError, PermissionError):
                     os.killpg(group, signal.SIGKILL)  # it, if it hangs, and what it left behind
@@ -176,7 +196,11 @@ def _tags(cell: Any) -> list[str]:
 
 
 def _follow(
-    client: PapermillNotebookClient, pipe: Connection, each: float | None, whole: float | None
+    client: PapermillNotebookClient,
+    pipe: Connection,
+    harvest: Harvest,
+    each: float | None,
+    whole: float | None,
 ) -> None:
     """Take in what the child says until it ends, fails or is out of time."""
     nb_man, nb = client.nb_man, client.nb
@@ -202,6 +226,8 @@ def _follow(
             if not said[1]:
                 nb_man.cell_exception(cell, cell_index=index, exception=_error(cell))
             nb_man.cell_complete(cell, cell_index=index)
+        elif kind == "harvest":
+            harvest.value = said[0]
         else:
             nb.metadata["language_info"] = said[0]
             client.set_widgets_metadata()

@@ -15,6 +15,7 @@ import signal
 import socket
 import sys
 from functools import partial
+from importlib import import_module
 from multiprocessing.connection import Connection
 from types import SimpleNamespace
 from typing import Any, NoReturn
@@ -67,17 +68,21 @@ def _serve_one(pipe: Connection) -> NoReturn:
         os._exit(0)  # no handler of the server's runs twice
 
 
-def run(pipe: Connection, cells: list[tuple[int, str, bool]], folder: str) -> None:
+def run(pipe: Connection, cells: list[tuple[int, str, bool]], folder: str, harvest: str) -> None:
     """Run cells in a shell of their own.
 
     Parameters
     ----------
     pipe : Connection
         Gets `("start", index)`, `("message", type, content, metadata, buffers)`,
-        `("done", index, succeeded)`, and `("end", language)` when all are done or one failed.
+        `("done", index, succeeded)`, then `("harvest", value)` if all succeeded, and
+        `("end", language)`.
     cells : list of (index, source, may fail)
     folder : str
         Working directory.
+    harvest : str
+        `module:function` that gets the notebook's names and returns what is wanted of them; may
+        be empty.
     """
     os.chdir(folder)
     shell = _shell(pipe)
@@ -90,6 +95,10 @@ def run(pipe: Connection, cells: list[tuple[int, str, bool]], folder: str) -> No
         pipe.send(("done", index, result.success or may_fail))
         if not (result.success or may_fail):
             break
+    else:
+        if harvest:
+            module, _, function = harvest.partition(":")
+            pipe.send(("harvest", getattr(import_module(module), function)(shell.user_ns)))
     pipe.send(("end", IPythonKernel.language_info))
 
 
