@@ -9,6 +9,7 @@ import time
 import warnings
 from contextlib import suppress
 from pathlib import Path
+from tempfile import mkdtemp
 
 import nbformat
 import papermill
@@ -16,14 +17,12 @@ import pytest
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from papermill.engines import papermill_engines
 from papermill.exceptions import PapermillExecutionError
-from traitlets.config import Config
 
 from analysis.report import kernels
 
 from .conftest import ROOT
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
-IPC = {"config": Config(KernelManager={"transport": "ipc"})}
 
 
 def notebook(*cells: str, tags: dict[int, list[str]] | None = None) -> nbformat.NotebookNode:
@@ -66,7 +65,7 @@ def bare(executed: nbformat.NotebookNode) -> dict:
 def test_committed_notebooks_come_out_the_same(path, tmp_path):
     """Law: outputs, counts, metadata are those of papermill's own engine, byte for byte."""
     warm = execute(path, tmp_path)
-    cold = execute(path, tmp_path, engine="nbclient", **IPC)
+    cold = execute(path, tmp_path, engine="nbclient", config=kernels.link(mkdtemp()))
 
     assert bare(warm) == bare(cold)
 
@@ -106,7 +105,7 @@ EVERYDAY = (
 def test_any_notebook_comes_out_the_same(made, tmp_path):
     """Law: results, streams, errors, widgets, tags: as an ordinary kernel leaves them."""
     warm = bare(execute(made, tmp_path))
-    cold = bare(execute(made, tmp_path, engine="nbclient", **IPC))
+    cold = bare(execute(made, tmp_path, engine="nbclient", config=kernels.link(mkdtemp())))
     for one in (warm, cold):  # models have ids of their own
         one["metadata"].pop("widgets", None)
     text = json.dumps(warm), json.dumps(cold)

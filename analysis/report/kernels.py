@@ -20,6 +20,7 @@ import warnings
 from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
@@ -33,8 +34,13 @@ if TYPE_CHECKING:
 ENGINE = "falco-casebook"
 """The engine's name in papermill's entry points."""
 
-_LINK = Config(KernelManager={"transport": "ipc"})
-"""An ordinary kernel's link is a socket file in a folder of ours, not an open TCP port."""
+
+def link(folder: str) -> Config:
+    """Return the configuration of a kernel whose link is sockets in a folder, not open TCP ports.
+
+    Ports are open to all on the machine, and kernels that start side by side race for them.
+    """
+    return Config(KernelManager={"transport": "ipc", "ip": f"{folder}/kernel"})
 
 
 @dataclass(slots=True)
@@ -82,12 +88,12 @@ class WarmEngine(NBClientEngine):  # type: ignore[misc]  # papermill is untyped
             If the child ends before its cells do.
         """
         if not _available(nb_man, kernel_name):
-            options.setdefault("config", _LINK)
             if folder:
                 options["resources"] = {"metadata": {"path": folder}}
-            super().execute_managed_notebook(
-                nb_man, kernel_name, execution_timeout=execution_timeout, **options
-            )
+            options["execution_timeout"] = execution_timeout
+            with TemporaryDirectory(prefix="falco-casebook-") as private:
+                options.setdefault("config", link(private))
+                super().execute_managed_notebook(nb_man, kernel_name, **options)
             return
         client = PapermillNotebookClient(nb_man, record_timing=False)
         client.reset_execution_trackers()
