@@ -45,10 +45,15 @@ def link(folder: str) -> Config:
 
 @dataclass(slots=True)
 class Harvest:
-    """What is wanted of a notebook's names when it is done: a function of them, and its value."""
+    """What is wanted of a notebook beside papermill's file of it.
+
+    `function` (`module:name`) is called with the notebook's names when all cells have succeeded,
+    and `value` set to what it returns; `notebook` is the notebook, however far it came.
+    """
 
     function: str
     value: Any = None
+    notebook: Any = None
 
 
 class WarmEngine(NBClientEngine):  # type: ignore[misc]  # papermill is untyped
@@ -64,6 +69,7 @@ class WarmEngine(NBClientEngine):  # type: ignore[misc]  # papermill is untyped
         report_timeout: float | None = None,
         folder: str | None = None,
         harvest: Harvest | None = None,
+        fork: bool = True,
         **options: Any,
     ) -> None:
         """Execute a notebook.
@@ -77,8 +83,9 @@ class WarmEngine(NBClientEngine):  # type: ignore[misc]  # papermill is untyped
         folder : str, optional
             Working directory of the notebook; papermill's own `cwd` is the whole process's.
         harvest : Harvest, optional
-            Its function is called with the notebook's names if all cells succeed, and its value
-            set; an ordinary kernel leaves it None.
+            What is wanted beside the notebook; an ordinary kernel gives no value.
+        fork : bool
+            False for an ordinary kernel.
 
         Raises
         ------
@@ -87,7 +94,9 @@ class WarmEngine(NBClientEngine):  # type: ignore[misc]  # papermill is untyped
         DeadKernelError
             If the child ends before its cells do.
         """
-        if not _available(nb_man, kernel_name):
+        wanted = harvest or Harvest("")
+        wanted.notebook = nb_man.nb
+        if not (fork and _available(nb_man, kernel_name)):
             if folder:
                 options["resources"] = {"metadata": {"path": folder}}
             options["execution_timeout"] = execution_timeout
@@ -100,7 +109,6 @@ class WarmEngine(NBClientEngine):  # type: ignore[misc]  # papermill is untyped
         pipe = _fork()
         try:
             _, group = pipe.recv()
-            wanted = harvest or Harvest("")
             pipe.send((_runnable(nb_man), folder or os.getcwd(), wanted.function))  # noqa: PTH109
             try:
                 _follow(client, pipe, wanted, execution_timeout, report_timeout)
