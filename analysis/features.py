@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 
 from analysis.flags import EXE_FLAGS, EXEC_EVENTS, decode_exe_flags
 from analysis.intake import whole_number
+from analysis.intake.records import NOTICE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -100,6 +102,22 @@ def derive(alerts: pd.DataFrame) -> pd.DataFrame:
         exe_age_at_start_s=_seconds(age),
         exe_after_container_s=_seconds(ctime - start).where(in_container),
     )
+
+
+def event_sources(alerts: pd.DataFrame) -> pd.Series:
+    """Return the event source of each alert (category): `syscall` where an old Falco names none.
+
+    Falco's notices about itself are `internal`, by source or, where a text alert tells no source,
+    by their name.
+    """
+    told = alerts["source"].astype("category")
+    words = ["syscall" if one == "syscalls" else str(one) for one in told.cat.categories]
+    kinds = list(dict.fromkeys([*words, "syscall", "internal"]))
+    codes = np.array([kinds.index(word) for word in (*words, "syscall")])[told.cat.codes]
+    rules = alerts["rule"].astype("category")
+    own = [one for one in rules.cat.categories if str(one).startswith(NOTICE)]
+    codes[rules.isin(own)] = kinds.index("internal")
+    return pd.Series(pd.Categorical.from_codes(codes, kinds), alerts.index)
 
 
 def terminal_name(device: int) -> str:
