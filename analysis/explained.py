@@ -39,7 +39,7 @@ def explain(alerts: pd.DataFrame) -> pd.Series:
     codes = np.full(len(alerts), -1, dtype="int8")
     width = len(sources.cat.categories)
     kind = rules.cat.codes.to_numpy().astype("int64") * width + sources.cat.codes.to_numpy()
-    for one in np.unique(kind[rules.notna().to_numpy()]).tolist():
+    for one in np.flatnonzero(np.bincount(kind[kind >= 0])).tolist():
         rule, source = divmod(one, width)
         book = playbook_for(str(rules.cat.categories[rule]), str(sources.cat.categories[source]))
         checks = [check for check in (*readings(), *book.check) if check.leads_to]

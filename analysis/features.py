@@ -116,7 +116,8 @@ def event_sources(alerts: pd.DataFrame) -> pd.Series:
     codes = np.array([kinds.index(word) for word in (*words, "syscall")])[told.cat.codes]
     rules = alerts["rule"].astype("category")
     own = [one for one in rules.cat.categories if str(one).startswith(NOTICE)]
-    codes[rules.isin(own)] = kinds.index("internal")
+    if own:
+        codes[rules.isin(own)] = kinds.index("internal")
     return pd.Series(pd.Categorical.from_codes(codes, kinds), alerts.index)
 
 

@@ -18,13 +18,12 @@ from analysis.grouping import Groups, distinct
 from analysis.identity import identify
 from analysis.joining import Ordered, Pairs, pairs
 from analysis.knowledge import joining, tactics
+from analysis.knowledge.masks import coded
 from analysis.schema import PRIORITY, TIME, require
-from analysis.tactics import tactics_of_groups
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
-_LINKS = ("alert_id", "other_alert_id", "reason", "field", "value", "other_field")
 
 
 class Correlation(NamedTuple):
@@ -116,6 +115,7 @@ def _join(found: Iterable[Pairs], forest: Forest) -> list[Pairs]:
 def _incidents(
     groups: Groups, own: pd.Series, roots: Any, belongs: Any
 ) -> pd.DataFrame:
+    measures = triage.measure(groups)
     first = groups.alerts["time"].iloc[groups.rows[roots]].reset_index(drop=True)
     newest = np.empty(groups.count, dtype="int64")
     newest[groups.group] = np.arange(len(groups.rows))  # in order of time: the last one stays
@@ -127,9 +127,9 @@ def _incidents(
             "last_seen": last.astype(TIME),
             "duration": (last - first).astype("timedelta64[ns]"),
             "priority": _highest(groups, belongs),
-            "score": triage.points(triage.measure(groups)).sum(axis=1).round(1),
+            "score": triage.points(measures).sum(axis=1).round(1),
             "rules": groups.named("rule"),
-            "tactics": groups.tuples(*tactics_of_groups(groups), list(tactics().values())),
+            "tactics": groups.tuples(*np.nonzero(measures.tactics), list(tactics().values())),
             "hosts": groups.named("hostname"),
             "containers": groups.named("container.id", without=("", "host")),
             "images": groups.named("container.image.repository"),
@@ -149,32 +149,44 @@ def _highest(groups: Groups, belongs: Any) -> pd.Categorical:
     return pd.Categorical.from_codes(found, dtype=PRIORITY)
 
 
-def _links(found: Iterable[Pairs], alerts: pd.DataFrame, order: Any) -> pd.DataFrame:
-    parts = [_link(one, alerts, order) for one in found if len(one.later)]
-    if not parts:
-        return pd.DataFrame(columns=list(_LINKS), dtype="str")
-    frame = pd.concat(parts, ignore_index=True)
-    place = np.concatenate([one.later for one in found])
-    return frame.iloc[np.argsort(place, kind="stable")].reset_index(drop=True)
+def _links(found: Sequence[Pairs], alerts: pd.DataFrame, order: Any) -> pd.DataFrame:
+    """Return the links, by time of the later alert."""
+    reasons = [one.reason for one in found]
+    fields = list(dict.fromkeys(field for one in found for field in one.fields))
+    none = np.zeros(0, dtype="int64")
+    later = np.concatenate([none, *(one.later for one in found)])
+    sort = np.argsort(later, kind="stable")
 
+    def whole(parts: Iterable[Any]) -> Any:
+        return np.concatenate([none, *parts])[sort]
 
-def _link(one: Pairs, alerts: pd.DataFrame, order: Any) -> pd.DataFrame:
-    names = np.array(one.fields, dtype=object)
-    later = order[one.later]
-    value = pd.Series(pd.NA, index=range(len(later)), dtype="str")
-    for at, name in enumerate(one.fields):
-        held = np.flatnonzero(one.field == at)
-        if len(held):
-            value.iloc[held] = alerts[name].iloc[later[held]].astype("str").array
+    def place(one: Pairs, at: Any) -> Any:
+        return np.array([fields.index(field) for field in one.fields])[at]
+
+    later, earlier = order[later[sort]], order[whole(one.earlier for one in found)]
+    field = whole(place(one, one.field) for one in found)
+    reason = whole(np.full(len(one.later), at) for at, one in enumerate(found))
     return pd.DataFrame(
         {
             "alert_id": alerts["alert_id"].iloc[later].array,
-            "other_alert_id": alerts["alert_id"].iloc[order[one.earlier]].array,
-            "reason": pd.Categorical.from_codes(
-                np.zeros(len(later), dtype="int8"), [one.reason]
+            "other_alert_id": alerts["alert_id"].iloc[earlier].array,
+            "reason": pd.Categorical.from_codes(reason, reasons),
+            "field": pd.Categorical.from_codes(field, fields),
+            "value": _values(alerts, later, field, fields),
+            "other_field": pd.Categorical.from_codes(
+                whole(place(one, one.other_field) for one in found), fields
             ),
-            "field": names[one.field],
-            "value": value,
-            "other_field": names[one.other_field],
         }
-    ).astype({"field": "str", "other_field": "str", "reason": "str"})
+    )
+
+
+def _values(alerts: pd.DataFrame, rows: Any, field: Any, fields: Sequence[str]) -> Any:
+    """Return the value of each row's own field, as text."""
+    parts, places = [pd.array([], dtype="str")], [np.zeros(0, dtype="int64")]
+    for at, name in enumerate(fields):
+        held = np.flatnonzero(field == at)
+        codes, values = coded(alerts[name].iloc[rows[held]])
+        parts.append(pd.array(list(map(str, values)), dtype="str").take(codes))
+        places.append(held)
+    back = np.argsort(np.concatenate(places), kind="stable")
+    return pd.Series(parts[0]._concat_same_type(parts)).take(back).array

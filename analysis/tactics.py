@@ -40,11 +40,8 @@ def in_order(found: Iterable[str | None]) -> tuple[str, ...]:
     return tuple(name for name in tactics().values() if name in distinct)
 
 
-def tactics_of_groups(groups: Groups) -> tuple[Any, Any]:
-    """Return (group, tactic) of each tactic of each group, by group, in the kill chain's order.
-
-    A tactic is its position in `knowledge.tactics()`.
-    """
+def tactics_of_groups(groups: Groups) -> Any:
+    """Return, as groups x tactics of the kill chain, where a group has a tactic (bool)."""
     alerts = groups.alerts
     rules = alerts["rule"].astype("category")
     sources = event_sources(alerts)
@@ -66,5 +63,7 @@ def tactics_of_groups(groups: Groups) -> tuple[Any, Any]:
         )
         holds[at, [order[name] for name in found]] = True
     group, code = groups.members(codes, len(kinds))
+    found = np.zeros((groups.count, len(order)), dtype=bool)
     pair, tactic = np.nonzero(holds[code])
-    return np.divmod(np.unique(group[pair] * len(order) + tactic), len(order))
+    found[group[pair], tactic] = True
+    return found

@@ -78,15 +78,13 @@ class Measures:
 def measure(groups: Groups) -> Measures:
     """Measure what the score is made of."""
     priority = groups.alerts["priority"].astype(PRIORITY).cat.codes.to_numpy()[groups.rows]
-    spread = np.zeros((groups.count, len(tactics())), dtype=bool)
-    spread[tactics_of_groups(groups)] = True
     rule, values = groups.codes("rule")
     rules = groups.members(rule, len(values))[0]
     return Measures(
         total=len(groups.rows),
         priority=-groups.smallest(-priority.astype("int64")),
         rarest=_rarest(groups),
-        tactics=spread,
+        tactics=tactics_of_groups(groups),
         rules=np.bincount(rules, minlength=groups.count),
         executable=_executable(groups),
         explanation=groups.smallest(explain(groups.alerts).cat.codes.to_numpy()[groups.rows]),
@@ -133,9 +131,17 @@ def _rarest(groups: Groups) -> Any:
 
 def _executable(groups: Groups) -> Any:
     present = [field for field in _EXE_FIELDS if field in groups.alerts]
-    flags = decode_exe_flags(groups.alerts[present].iloc[groups.rows])
+    key = np.zeros(len(groups.rows), dtype="int64")
+    for field in present:
+        codes, values = groups.codes(field)
+        key = key * (len(values) + 1) + codes + 1
+    # few distinct flags among any number of alerts: each is decoded once
+    kind, kinds = pd.factorize(key)
+    first = np.empty(len(kinds), dtype="int64")
+    first[kind[::-1]] = groups.rows[::-1]
+    flags = decode_exe_flags(groups.alerts[present].iloc[first])
     new = (flags["exe_upper_layer"] | flags["exe_from_memfd"]).fillna(value=False).to_numpy(bool)
-    return np.bincount(groups.group[new], minlength=groups.count)
+    return np.bincount(groups.group[new[kind]], minlength=groups.count)
 
 
 def _sentences(measures: Measures, at: int) -> list[tuple[str, str]]:
