@@ -89,7 +89,10 @@ def _contents(alerts: pd.DataFrame, without: frozenset[str] | None) -> Iterator[
         "partial": pa.array(_is_partial(alerts), pa.bool_()),
         "unparsed": _column(alerts.get("unparsed", pd.Series(None, alerts.index, dtype="str"))),
     }
-    time = "coalesce(time::VARCHAR, '')" if without is None else "''"
+    whole = without is None
+    time = "coalesce(time::VARCHAR, '')" if whole else "''"
+    # rendered text starts with the clock
+    output = "output" if whole else r"regexp_replace(output, '^[0-9:.]+: ', '')"
     connection = duckdb.connect()
     # it would print over the caller's terminal
     connection.execute("SET enable_progress_bar = false")
@@ -101,7 +104,7 @@ def _contents(alerts: pd.DataFrame, without: frozenset[str] | None) -> Iterator[
         SELECT concat_ws({_RECORD},
             {time}, coalesce(rule, ''), coalesce(host, ''),
             if(coalesce(source, 'syscalls') = 'syscalls', 'syscall', source),
-            fields, if(partial OR fields = '', coalesce(output, ''), ''), coalesce(unparsed, '')
+            fields, if(partial OR fields = '', coalesce({output}, ''), ''), coalesce(unparsed, '')
         ) AS content
         FROM (SELECT *, concat_ws({_RECORD}, '', {text or "NULL"}) AS fields FROM alerts)
         """,  # noqa: S608 - made of our own names alone
