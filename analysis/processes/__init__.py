@@ -19,8 +19,8 @@ import pyarrow as pa
 from analysis.features import terminal_name
 from analysis.knowledge import names
 from analysis.processes import forest
-from analysis.processes.by_pid import by_pid
 from analysis.processes.describe import describe
+from analysis.processes.join import join
 from analysis.processes.keys import UNKNOWN, hexadecimal
 from analysis.processes.sightings import sightings
 
@@ -125,39 +125,32 @@ def process_tree(alerts: pd.DataFrame) -> ProcessTree:
     another host, nor started after its child. `parent_id` is what the earliest alert tells.
     """
     s = sightings(alerts)
-    with_pid = np.flatnonzero(s.levels[0].pid > 0)
-    own = s.take(with_pid)
-    p = by_pid(own)
-    at = [np.full(len(s), -1) for _ in s.levels]
-    for whole, part in zip(at, p.nodes, strict=True):
-        whole[with_pid] = part
-    told = describe(s, at, len(p.key))
-    confidence = np.where(p.start > UNKNOWN, np.where((p.parent < 0) | p.exact, 2, 1), 1)
-    confidence[told.host < 0] = 0
-    order = np.lexsort((p.key, told.first_seen))
+    made = join(s)
+    told = describe(s, made.nodes, len(made.key))
+    confidence = np.where(told.host < 0, 0, made.confidence)
+    order = np.lexsort((made.key, told.first_seen))
     rank = np.empty(len(order), dtype=np.int64)
     rank[order] = np.arange(len(order))
-    parent = forest.without_cycles(p.parent, rank)
+    parent = forest.without_cycles(made.parent, rank)
     parent = np.where(parent >= 0, rank[parent], -1)[order]
-    ids = hexadecimal("p-", p.key[order])
-    inferred = np.zeros(len(order), dtype=bool)
+    ids = hexadecimal("p-", made.key[order])
     processes = pd.DataFrame(
         {
             "process_id": _texts(ids, np.arange(len(order))),
             "parent_id": _texts(ids, parent),
             "depth": forest.depths(parent),
             **_described(s, told, order),
-            "proc.pid": pd.arrays.IntegerArray(p.pid[order], p.pid[order] == 0),
-            "started": _times(p.start[order]),
+            "proc.pid": pd.arrays.IntegerArray(made.pid[order], made.pid[order] == 0),
+            "started": _times(made.start[order]),
             "first_seen": _times(told.first_seen[order]),
             "last_seen": _times(told.last_seen[order]),
             "alerts": told.alerts[order],
-            "inferred": inferred[order],
+            "inferred": made.inferred[order],
             "confidence": _texts(pa.array(CONFIDENCE, pa.large_string()), confidence[order]),
-            "reparented": p.reparented[order],
+            "reparented": made.reparented[order],
         }
     )
-    own_rank = np.where(at[0] >= 0, np.append(rank, -1)[at[0]], -1)
+    own_rank = np.append(rank, -1)[made.nodes[0]]
     return ProcessTree(processes, pd.Series(_texts(ids, own_rank), index=alerts.index))
 
 

@@ -125,7 +125,7 @@ def sightings(alerts: pd.DataFrame) -> Sightings:
                 start=_start(alerts, k, clock),
                 name=names[k],
                 exepath=paths[k],
-                cmdline=_texts(alerts, fields.get((k, "cmdline"), ())),
+                cmdline=_plain(_texts(alerts, fields.get((k, "cmdline"), ()))),
             )
             for k in levels
         ],
@@ -187,11 +187,12 @@ def _texts(alerts: pd.DataFrame, columns: Iterable[str]) -> pa.Array:
         return pa.nulls(len(alerts), _TEXT)
     if len(found) == 1:
         return found[0]
-    plain = [
-        one.dictionary_decode().cast(_TEXT) if isinstance(one, pa.DictionaryArray) else one
-        for one in found
-    ]
-    return pc.coalesce(*plain)
+    return pc.coalesce(*map(_plain, found))
+
+
+def _plain(array: pa.Array) -> pa.Array:
+    coded = isinstance(array, pa.DictionaryArray)
+    return array.dictionary_decode().cast(_TEXT) if coded else array
 
 
 def _arrow(alerts: pd.DataFrame, column: str) -> pa.Array:
