@@ -17,6 +17,7 @@ LAYERS = [
     {"schema", "quoting"},
     {"intake", "flags", "lineage", "knowledge"},
     {"features", "identity", "conversion"},
+    {"processes"},
     {"incidents"},
     {"evidence"},
     {"findings", "gaps", "commands", "timeline"},
