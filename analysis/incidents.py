@@ -204,6 +204,8 @@ def _values(alerts: pd.DataFrame, rows: Any, field: Any, fields: Sequence[str]) 
     parts, places = [pd.array([], dtype="str")], [np.zeros(0, dtype="int64")]
     for at, name in enumerate(fields):
         held = np.flatnonzero(field == at)
+        if not len(held):  # of several fields, the frame may lack one
+            continue
         codes, values = coded(alerts[name].iloc[rows[held]])
         parts.append(pd.array(list(map(str, values)), dtype="str").take(codes))
         places.append(held)

@@ -352,7 +352,8 @@ def test_one_alert_is_one_incident():
 def test_all_fields_missing():
     """Alerts that tell nothing but that they fired are incidents of their own."""
     bare = [
-        {"rule": f"Rule {n}", "priority": "Notice", "output": f"odd {n}", "output_fields": {}}
+        {"rule": f"Rule {n}", "priority": "Notice", "output": "odd", "output_fields": {}}
+        | {"time": "2026-03-17T09:00:00Z"}
         for n in range(3)
     ]
     found = correlated(*bare)
