@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from analysis.errors import EvidenceError
 from analysis.knowledge import Cause, Check, Playbook, readings, techniques_of
 from analysis.knowledge.conditions import judge
+from analysis.knowledge.model import PLACEHOLDER
 from analysis.lineage import ancestry
 from analysis.quoting import visible
 
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
     from analysis.evidence import Evidence, Exhibit
 
-_NAME = re.compile(r"\{([a-z][a-z0-9_.]*(?:\[\d+\])?)\}")
 _LONGEST_VALUE = 300  # characters of one value inside a sentence
 
 _SEVERITY = {
@@ -95,14 +95,14 @@ def gravest(dispositions: Iterable[str]) -> str:
 
 def names_in(claim: str) -> list[str]:
     """Return the fields whose values a claim names."""
-    return _NAME.findall(claim)
+    return PLACEHOLDER.findall(claim)
 
 
 def fill_claim(claim: str, facts: Mapping[str, Any]) -> str | None:
     """Put an alert's values into a sentence, visibly; None where a value is missing."""
     if any(name not in facts for name in names_in(claim)):
         return None
-    return _NAME.sub(lambda match: _spoken(match[1], facts[match[1]]), claim)
+    return PLACEHOLDER.sub(lambda match: _spoken(match[1], facts[match[1]]), claim)
 
 
 def duration(seconds: float) -> str:
