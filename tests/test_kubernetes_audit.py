@@ -21,6 +21,13 @@ if TYPE_CHECKING:
     import analysis as fa
 
 DONE = ("it accepted the request", "the session was opened")
+GIVES = (
+    "all verbs on all resources",
+    "read secrets",
+    "running containers",
+    "create pods",
+    "beyond",
+)
 NOT_DONE = ("nothing was done", "changed nothing", "kept nothing", "did not exist")
 
 
@@ -99,6 +106,32 @@ def test_imitations_of_the_api_server_explain_nothing(changes):
     case = audit("System ClusterRole Modified/Deleted", **fields | changes)
 
     assert case.disposition != "known benign pattern"
+
+
+@pytest.mark.parametrize(
+    ("rule", "said"),
+    [
+        (
+            '{"apiGroups":["*"],"resources":["*"],"verbs":["*"]}',
+            ["all verbs on all resources", "read secrets"],
+        ),
+        ('{"apiGroups":[""],"resources":["secrets"],"verbs":["get"]}', ["read secrets"]),
+        ('{"verbs":["list"],"apiGroups":["apps",""],"resources":["pods","*"]}', ["read secrets"]),
+        ('{"apiGroups":["shop.example.com"],"resources":["*"],"verbs":["*"]}', []),
+        ('{"apiGroups":[""],"resources":["secrets"],"verbs":["create"]}', []),
+        ('{"apiGroups":[""],"resources":["pods/exec"],"verbs":["get"]}', ["running containers"]),
+        ('{"apiGroups":["batch"],"resources":["jobs"],"verbs":["create"]}', ["create pods"]),
+        ('{"apiGroups":[""],"resources":["serviceaccounts"],"verbs":["impersonate"]}', ["beyond"]),
+    ],
+)
+@pytest.mark.parametrize("form", ["list", "text"])
+def test_what_a_role_gives_is_read_rule_by_rule(rule, said, form):
+    """Verbs of one rule and resources of another give nothing together; a list or its text form."""
+    other = '{"apiGroups":[""],"resources":["configmaps"],"verbs":["watch","create"]}'
+    rules = [rule, other] if form == "list" else f"({rule},{other})"
+    text = claims(audit(ka__req__role__rules=rules))
+
+    assert [mark for mark in GIVES if mark in text] == [mark for mark in GIVES if mark in said]
 
 
 @pytest.mark.parametrize("name", ["--help", "-zz", "x;id", "a b", "$(id)", "../../etc", "x\nid"])
