@@ -28,7 +28,7 @@ OPERATORS = (
 )
 """What a condition may ask; `named` asks by a pattern of names.toml."""
 
-PLACEHOLDER = re.compile(r"\{([a-z][a-z0-9_.]*(?:\[\d+\])?)\}")
+PLACEHOLDER = re.compile(r"\{([a-z][A-Za-z0-9_.]*(?:\[[A-Za-z0-9/_]+\])?)\}")
 """A field that a claim quotes, in braces."""
 
 _Made = TypeVar("_Made")
