@@ -118,7 +118,7 @@ def _is_partial(alerts: pd.DataFrame) -> Any:
     known = alerts.get("recovered", pd.Series(None, index=alerts.index, dtype="object"))
     # few distinct tuples among many alerts
     has_field = {names: any("." in name for name in names) for names in set(known.dropna())}
-    told = known.map(has_field).eq(True) if any(has_field.values()) else False  # noqa: FBT003
+    told = known.map(has_field).eq(True) if any(has_field.values()) else False
     return alerts["time"].isna() | told
 
 

@@ -7,7 +7,7 @@ and their reasons are data (`knowledge/weights.toml`). A score orders the queue,
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
