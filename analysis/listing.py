@@ -66,7 +66,7 @@ def lines(documents: Sequence[dict[str, Any]]) -> Iterator[str]:
 
 def _document(row: dict[Any, Any]) -> dict[str, Any]:
     plain = {str(key): list(v) if isinstance(v, tuple) else v for key, v in row.items()}
-    took = plain.pop("duration")
+    took: Any = plain.pop("duration")
     return plain | {
         "first_seen": _moment(row["first_seen"]),
         "last_seen": _moment(row["last_seen"]),
