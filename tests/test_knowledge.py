@@ -182,3 +182,10 @@ def test_hostile_pod_name_withholds_its_commands(shell):
 
     assert not [c for c in case.commands if "--help" in c.text]
     assert {c.field for c in case.withheld if "kubectl" not in c.reason} >= {"k8s.pod.name"}
+
+
+@pytest.mark.parametrize("name", knowledge.legal_patterns())
+@pytest.mark.parametrize("value", ["--help", "-x", "", "..", "../x", "x y; z", "$(z)"])
+def test_no_legal_value_is_an_option_or_a_way_out(name, value):
+    """A value can neither become an option nor lead out of the path that a command puts it into."""
+    assert not re.fullmatch(knowledge.legal_patterns()[name], value)
