@@ -86,9 +86,11 @@ def correlate(
         If `by` is neither, or `gap` no time span, or negative.
     """
     require(alerts, ("time", "priority", "rule", "hostname", "source"), by="correlate")
-    span = pd.Timedelta(gap)
+    span = pd.to_timedelta(gap, errors="coerce")
     if by not in ("activity", "alert") or pd.isna(span) or span.value < 0:
-        raise ValueError(f"by={by!r}, gap={gap!r}: give activity or alert, and a span as 15min")
+        raise ValueError(
+            f"by={by!r}, gap={gap!r}: give activity or alert, and a span such as 15min"
+        )
     attrs = alerts.attrs
     # the tree needs no ids, and leaves a core to them
     with ThreadPoolExecutor(1) as beside:
