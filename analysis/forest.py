@@ -11,8 +11,6 @@ from typing import Any
 
 import numpy as np
 
-Numbers = "NDArray[np.int64]"
-
 
 class Forest:
     """Numbers from 0 to `length` - 1, each at first alone.

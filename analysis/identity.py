@@ -152,7 +152,7 @@ def _named(name: str, column: pa.Array) -> pa.Array:
     return pa.DictionaryArray.from_arrays(column.indices, values)
 
 
-def _is_label(column: pa.Array) -> bool:
+def _is_label(column: pa.Array) -> Any:
     return pa.types.is_dictionary(column.type) and pa.types.is_large_string(column.type.value_type)
 
 

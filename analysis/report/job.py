@@ -41,7 +41,7 @@ class Job:
     """The incident's alerts as received, one record a line."""
     received_from: Mapping[str, str]
     """For each line of the evidence, where it was read."""
-    parameters: Mapping[str, str]
+    parameters: Mapping[str, Any]
     facts: Mapping[str, Any]
     """What the index shows of the incident."""
     out: str
