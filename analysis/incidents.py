@@ -108,9 +108,8 @@ def correlate(
     roots, group = np.flatnonzero(is_first), (np.cumsum(is_first) - 1)[forest.root]
     ids = alerts["alert_id"].iloc[order]
     own = pd.Series("inc-" + ids.iloc[roots].str[2:].array, dtype="str")
-    in_incident = own.take(group).take(place)
     correlated = alerts.assign(
-        incident_id=in_incident.array,
+        incident_id=own.array.take(group[place]),
         process_id=tree.alert_process.reindex(range(len(alerts))).astype("str").array,
     )
     correlated.attrs = attrs

@@ -123,10 +123,15 @@ def lineage_pairs(alerts: Ordered, tree: ProcessTree, gap: pd.Timedelta) -> Iter
                 fields.append(field)
                 nodes.append(np.where((own >= 0) & (pid[own] == told) & ~barred[own], own, -1))
         own = np.where(own >= 0, parent[own], -1)
+    if not nodes:
+        return
+    named = np.stack(nodes, axis=1)
+    named[~alerts.dated] = -1
     for span, kind in ((gap, serving), (pd.Timedelta(table["gap"]), ~serving)):
-        held = [np.where((one >= 0) & kind[one], one, -1)[alerts.dated] for one in nodes]
-        rows = np.flatnonzero(alerts.dated)
-        entries = _entries(rows, np.zeros_like(rows), held)
+        # the last kind is that of -1
+        wanted = np.flatnonzero(np.append(kind, False)[named.ravel()])  # noqa: FBT003
+        rows, field = np.divmod(wanted, len(fields))
+        entries = rows, named.ravel()[wanted], field
         yield _near((table["reason"], tuple(fields)), alerts, entries, span)
 
 
@@ -179,12 +184,11 @@ def _values(alerts: Ordered, field: str, rows: Any, telling: str) -> Any:
 
 def _entries(rows: Any, key: Any, held: Sequence[Any]) -> _Entries:
     """Return one entry per alert and field that holds a value: place, key with value, field."""
-    if not held:
-        return rows[:0], key[:0], rows[:0]
-    values = pd.concat([pd.Series(one) for one in held], ignore_index=True)
-    codes = pd.factorize(values)[0] if values.dtype != "int64" else values.to_numpy()
+    codes = pd.factorize(pd.concat(held, ignore_index=True))[0]
+    # by alert, then by field
+    codes = codes.reshape(len(held), -1).T.ravel()
     told = np.flatnonzero(codes >= 0)
-    row, field = told % len(rows), told // len(rows)
+    row, field = np.divmod(told, len(held))
     return rows[row], key[row] * (codes.max(initial=0) + 1) + codes[told], field
 
 
@@ -193,9 +197,8 @@ def _near(
 ) -> Pairs:
     """Return the pairs of entries of one key that are neighbours in time, and near."""
     rows, key, field = entries
-    ascending = len(rows) < 2 or bool((rows[1:] > rows[:-1]).all())  # noqa: PLR2004
     # a stable sort keeps the order of time
-    order = np.argsort(key, kind="stable") if ascending else np.lexsort((field, rows, key))
+    order = np.argsort(key, kind="stable")
     earlier, later = order[:-1], order[1:]
     near = alerts.time[rows[later]] - alerts.time[rows[earlier]] <= gap.value
     joined = (key[earlier] == key[later]) & near & (rows[earlier] != rows[later])
