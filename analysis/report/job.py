@@ -70,6 +70,8 @@ class Outcome:
     """Whether it was made now; False if a whole one was there."""
     seconds: float = 0.0
     facts: Mapping[str, Any] = field(default_factory=dict)
+    total: int = 0
+    """How many reports the batch has."""
 
 
 def make(job: Job) -> Outcome:
