@@ -4,10 +4,10 @@ The line of data, one module a step, each importing only from those before it:
 
     bytes -> records -> frame     intake
     frame -> features             flags, lineage, features, processes
-    features -> incidents         incidents
-    incidents -> findings         evidence, findings, gaps, commands, timeline; case
+    features -> incidents         joining, forest; explained, tactics, triage; incidents; folding
+    incidents -> findings         evidence, findings, gaps, commands, timeline, verdict; case
     findings -> notebook          tables, figures
-    notebook -> report            report
+    notebook -> report            report; listing
 
 >>> import analysis as fa
 >>> alerts, rejects = fa.read_alerts("data/alerts/fileless_execution.jsonl")

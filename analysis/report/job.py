@@ -151,7 +151,8 @@ def _document(job: Job, folder: Path) -> dict[str, Any]:
     from analysis.report.document import document  # noqa: PLC0415
 
     filed, _ = read_alerts(folder / ALERTS)
-    return document(investigate(filed, incident_id=job.incident_id, **job.parameters))
+    parameters: dict[str, Any] = dict(job.parameters)
+    return document(investigate(filed, incident_id=job.incident_id, **parameters))
 
 
 @cache
