@@ -135,7 +135,7 @@ def read_playbook(file: Traversable) -> Playbook:
     return replace(
         made,
         check=made.check + tuple(one.check() for one in made.simulation),
-        benign=tuple(one.cause() for one in made.simulation) + made.benign,
+        benign=made.benign + tuple(one.cause() for one in made.simulation),
         command=tuple(sorted(made.command, key=lambda command: PHASES.index(command.phase))),
     )
 
