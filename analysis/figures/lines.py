@@ -1,0 +1,139 @@
+"""What the lines of a process tree say: a frame in, texts out, drawn by `tree`.
+
+All alert text is made visible and cut here.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from analysis.figures.picture import counted, short
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_SAID = 12  # kinds of process that the words name; a listener has no use for 200
+
+
+def lines(rows: pd.DataFrame, processes: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return what each line shows, top to bottom; before a container's first, one that names it.
+
+    Each has `kind` (process, folded, container), `indent`, `above` (its parent's line, -1 for
+    none), `inside` (the container's id, empty on a host), and its texts.
+    """
+    drawn = rows.loc[rows["process"] >= 0, "process"]
+    known = dict(zip(drawn, processes.iloc[drawn].to_dict("records"), strict=True))
+    several = len(processes["hostname"].dropna().unique()) > 1
+    made: list[dict[str, Any]] = []
+    at = {-1: -1}  # row of the figure's data -> line of the figure
+    for number, row in enumerate(rows.to_dict("records")):
+        process = known.get(row["process"])
+        outside = made[at[row["above"]]]["inside"] if row["above"] >= 0 else ""
+        inside = _container(process) if process else outside
+        line = {"indent": row["indent"], "above": at[row["above"]], "inside": inside}
+        if inside and inside != outside:
+            made.append(line | {"kind": "container", "text": f"container {short(inside, 24)}"})
+        at[number] = len(made)
+        shown = _process(process, row, several=several) if process else _count(row)
+        made.append(line | shown)
+    return made
+
+
+def title(processes: pd.DataFrame) -> tuple[str, str]:
+    """Return how many processes there are and where; how many alerts, and when."""
+    alerted = int((processes["alerts"] > 0).sum())
+    hosts = processes["hostname"].dropna().astype("str").unique()
+    where = f"on {len(hosts):,} hosts" if len(hosts) > 1 else "on a host that is not told"
+    where = f"on {short(hosts[0], 40)}" if len(hosts) == 1 else where
+    what = f"{counted(int(processes['alerts'].sum()), 'alert')} on {alerted:,} of them"
+    first, last = processes["first_seen"].min(), processes["last_seen"].max()
+    when = "times not told"
+    if pd.notna(first):
+        to = f"{last:%H:%M:%S}" if last.date() == first.date() else f"{last:%Y-%m-%d %H:%M:%S}"
+        when = f"{first:%Y-%m-%d %H:%M:%S} to {to} UTC"
+    return f"{counted(len(processes), 'process', 'processes')} {where}", f"{what}, {when}"
+
+
+def words(processes: pd.DataFrame, rows: pd.DataFrame) -> str:
+    """Say the figure: where, how many, the processes with alerts and whose children they are."""
+    drawn = rows[rows["process"] >= 0]
+    said: dict[str, list[int]] = {}
+    for row in drawn[processes["alerts"].to_numpy()[drawn["process"]] > 0].to_dict("records"):
+        process = processes.iloc[row["process"]]
+        above = rows["process"].iloc[row["above"]] if row["above"] >= 0 else -1
+        below = f" below {called(processes['proc.name'].iloc[above])}" if above >= 0 else ""
+        inferred = ", inferred from names" if process["inferred"] else ""
+        said.setdefault(f"{called(process['proc.name'])}{below}{inferred}", []).append(
+            int(process["alerts"])
+        )
+    told = [
+        f"{f'{len(alerts)} ' if len(alerts) > 1 else ''}{name} ({counted(sum(alerts), 'alert')})"
+        for name, alerts in said.items()
+    ]
+    told = told[:_SAID] + ([f"{len(told) - _SAID:,} others"] if len(told) > _SAID else [])
+    left = int(rows["folded"].sum())
+    told += [f"{counted(left, 'process', 'processes')} folded into counts"] if left else []
+    boundaries = processes.loc[processes["boundary"].astype("bool"), "proc.name"]
+    runtimes = sorted({called(name) for name in boundaries})
+    edge = f" Container runtimes: {', '.join(runtimes)}." if runtimes else ""
+    return f"Process tree: {', '.join(title(processes))}. {'; '.join(told)}.{edge}"
+
+
+def called(name: object, longest: int = 24) -> str:
+    """Return a process's name, visible and cut."""
+    return short(_text(name), longest) or "name unknown"
+
+
+def _process(
+    process: Mapping[Any, Any], row: Mapping[Any, Any], *, several: bool
+) -> dict[str, Any]:
+    mark = "boundary" if process["boundary"] else "ancestor"
+    return {
+        "kind": "process",
+        "mark": "alert" if process["alerts"] else mark,
+        "dashed": bool(process["inferred"]),
+        "time": process["first_seen"],
+        "text": called(process["proc.name"]),
+        "notes": " · ".join(_notes(process, row, several=several)),
+        "detail": _text(process["proc.cmdline"]) or _text(process["proc.exepath"]),
+    }
+
+
+def _notes(process: Mapping[Any, Any], row: Mapping[Any, Any], *, several: bool) -> list[str]:
+    pid, terminal = process["proc.pid"], _text(process.get("terminal"))
+    alerts, hidden = int(process["alerts"]), row["between_alerts"]
+    host = called(process["hostname"])
+    leader = process.get("session_leader")
+    notes = {
+        f"pid {pid}": pd.notna(pid),
+        counted(alerts, "alert"): alerts > 0,
+        f"host {host}": several and row["above"] < 0,
+        f"{row['between']:,} between not shown"
+        + (f" ({counted(hidden, 'alert')})" if hidden else ""): row["between"] > 0,
+        "container runtime": process["boundary"],
+        "inferred": process["inferred"],
+        "reparented": process["reparented"],
+        "session leader": pd.notna(leader) and bool(leader),
+        f"terminal {short(terminal, 12)}": terminal not in ("", "0"),
+    }
+    return [note for note, there in notes.items() if there]
+
+
+def _count(row: Mapping[Any, Any]) -> dict[str, Any]:
+    names, rest = row["names"][:3], row["names"][3:]
+    alerts = counted(row["folded_alerts"], "alert") if row["folded_alerts"] else "no alerts"
+    parts = [f"{count:,} {called(name, 16)}" for name, count in names]
+    parts += [counted(sum(count for _, count in rest), "other")] if rest else []
+    more = f" more: {', '.join(parts)};" if len(parts) > 1 else f" more {called(names[0][0], 16)},"
+    return {"kind": "folded", "text": f"+{row['folded']:,}{more} {alerts}", "dashed": False}
+
+
+def _container(process: Mapping[Any, Any]) -> str:
+    container = _text(process["container.id"])
+    return "" if container == "host" else container
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
