@@ -13,43 +13,29 @@ import pandas as pd
 
 from analysis.figures.clock import Part, parts, place, written
 from analysis.figures.lines import called
-from analysis.figures.picture import CELL, FAINT, INK, LINE, PAPER, Picture, canvas, counted, short, write  # fmt: skip
+from analysis.figures.marks import (
+    PLACE,
+    TACTICS,
+    clusters,
+    folded,
+    heading,
+    rows,
+    tactics,
+    where,
+    words,
+)
+from analysis.figures.picture import FAINT, INK, LINE, PAPER, Picture, canvas, short, write
 from analysis.findings import duration
 from analysis.schema import require
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Mapping
 
     from matplotlib.axes import Axes
-    from numpy.typing import NDArray
-
-# by kill chain; colours of Okabe and Ito, told apart with any colour vision
-TACTICS: dict[str, tuple[Any, str]] = {
-    "reconnaissance": ("<", "#56b4e9"),
-    "resource development": ("h", "#f0e442"),
-    "initial access": (">", "#0072b2"),
-    "execution": ("o", "#d55e00"),
-    "persistence": ("s", "#009e73"),
-    "privilege escalation": ("^", "#cc79a7"),
-    "defense evasion": ("D", "#e69f00"),
-    "credential access": ("*", "#f0e442"),
-    "discovery": ("v", "#56b4e9"),
-    "lateral movement": ("P", "#0072b2"),
-    "collection": ("p", "#009e73"),
-    "command and control": ("X", "#d55e00"),
-    "exfiltration": ("d", "#cc79a7"),
-    "impact": ((4, 1, 0), "#e69f00"),
-}
-"""Mark and colour of each tactic."""
-NO_TACTIC = "no tactic"
 
 _WIDTH, _ROW, _TOP = 7.2, 0.2, 0.66  # inches
 _SIZE, _SMALL = 8.5, 7.5  # points
 _NAME, _TACTIC, _AXIS, _END = 0.08, 1.68, 3.2, 6.55  # inches from the left
-_NEAR, _COUNTED = 0.11, 0.38  # inches that a mark takes, alone and with a count
-_PLACE = ["hostname", "container.id"]
-_SAID = 12
-_FOLDED = "\0folded"  # no process is called this: the kernel ends names at NUL
 
 
 def activity(alerts: pd.DataFrame, *, most: int = 40) -> Picture:
@@ -83,95 +69,118 @@ def activity(alerts: pd.DataFrame, *, most: int = 40) -> Picture:
     >>> from analysis import figures, read_alerts
     >>> picture = figures.activity(read_alerts("data/alerts/")[0])
     >>> picture.alt[:38]
-    'Activity: 3 alerts of 3 processes, 202'
+    'Activity: 3 alerts, 3 process names, 2'
     """
     require(alerts, ("time", "tags"), by="figures.activity")
     marks = tactics(alerts)
+    title, when = heading(marks)
     dated = marks[marks["time"].notna()]
-    title = f"{counted(marks['alert'].nunique(), 'alert')} of {_processes(marks)}"
     if dated.empty:
         axes = canvas(_WIDTH, 0.4)
-        none = "No alert." if marks.empty else f"{title}: no time told."
+        none = "No alert." if marks.empty else f"{title}, {when}."
         write(axes, _NAME, 0.2, none, color=FAINT)
         return Picture(axes.figure, none)  # type: ignore[arg-type]
-    rows = _rows(_folded(dated, most))
-    axis = parts(dated["time"].to_numpy(dtype="datetime64[ns]").astype("int64"), _AXIS, _END)
-    heads = len(rows.drop_duplicates(_PLACE)) > 1
-    tops = _tops(rows, heads=heads)
-    bottom = tops[-1] + _ROW
-    axes = canvas(_WIDTH, bottom + 0.56)
-    when = _when(dated, marks)
+    drawn = rows(folded(dated, most))
+    times = dated["time"].to_numpy(dtype="datetime64[ns]").astype("int64")
+    heads = len(drawn.drop_duplicates(PLACE)) > 1
+    tops = _tops(drawn, heads=heads)
+    axes = canvas(_WIDTH, tops[-1] + _ROW + 0.56)
     write(axes, _NAME, 0.16, title, fontsize=10, fontweight="bold")
-    where = "" if heads else _where(rows.iloc[0]) + ", "
-    write(axes, _NAME, 0.36, short(where + when, 92), fontsize=_SIZE, color=FAINT)
-    _ruler(axes, axis, bottom)
-    _labels(axes, rows, tops, heads=heads)
-    for top, row in zip(tops, rows.to_dict("records"), strict=True):
+    at = "" if heads else where(drawn.to_dict("records")[0]) + ", "
+    write(axes, _NAME, 0.36, short(at + when, 92), fontsize=_SIZE, color=FAINT)
+    axis = parts(times, _AXIS, _END)
+    _ruler(axes, axis, tops[-1] + _ROW)
+    _labels(axes, drawn, tops, heads=heads)
+    for top, row in zip(tops, drawn.to_dict("records"), strict=True):
         _marks(axes, top + _ROW / 2, row, axis)
-    return Picture(axes.figure, f"Activity: {title}, {when}. {_words(rows)}")  # type: ignore[arg-type]
+    alt = f"Activity: {title}, {when}. {words(drawn)}"
+    return Picture(axes.figure, alt)  # type: ignore[arg-type]
 
 
-def tactics(alerts: pd.DataFrame) -> pd.DataFrame:
-    """Return one row per alert and tactic: `time`, `tactic`, `name`, `alert`, `process`, `_PLACE`.
+def _tops(rows: pd.DataFrame, *, heads: bool) -> list[float]:
+    """Return where each row starts: a space before each process, a heading before each place."""
+    tops, y, before = [], _TOP, None
+    for row in rows.to_dict("records"):
+        here = (row["folded"], row["hostname"], row["container.id"])
+        if heads and here != (before[:3] if before else None):
+            y += _ROW * (0.4 if row["folded"] else 1.3)
+        elif before and before != (*here, row["name"]):
+            y += 0.06
+        tops.append(y)
+        y += _ROW
+        before = (*here, row["name"])
+    return tops
 
-    Tactics are those of the rule's tags (`mitre_execution`), else "no tactic".
+
+def _labels(axes: Axes, rows: pd.DataFrame, tops: list[float], *, heads: bool) -> None:
+    style: dict[str, Any] = {"fontsize": _SIZE, "family": "monospace"}
+    small = style | {"fontsize": _SMALL}
+    before, shaded = None, False
+    for top, row in zip(tops, rows.to_dict("records"), strict=True):
+        y = top + _ROW / 2
+        here = (row["folded"], row["hostname"], row["container.id"])
+        if heads and not row["folded"] and here != (before[:3] if before else None):
+            write(axes, _NAME, y - _ROW, short(where(row), 90), color=FAINT, **small)
+        first = before != (*here, row["name"])
+        if first:
+            shaded = not shaded
+            text = row["name"] if row["folded"] else called(row["name"], 18)
+            weight = "normal" if row["folded"] else "bold"
+            write(axes, _NAME, y, text, fontweight=weight, **style)
+        if shaded:
+            axes.axhspan(top, top + _ROW, color=PAPER, linewidth=0, zorder=0)
+        mark, color = TACTICS.get(row["tactic"], ("|", FAINT))
+        _draw(axes, _TACTIC + 0.05, y, mark, color)
+        write(axes, _TACTIC + 0.16, y, row["tactic"], **small)
+        write(axes, _WIDTH - 0.08, y, f"{row['alerts']:,}", ha="right", color=FAINT, **style)
+        before = (*here, row["name"])
+
+
+def _marks(axes: Axes, y: float, row: Mapping[Any, Any], axis: list[Part]) -> None:
+    mark, color = TACTICS.get(row["tactic"], ("|", FAINT))
+    at = place(row["times"], axis)
+    for start, stop in clusters(at):
+        if stop - start > 1:
+            low = y + 0.065
+            axes.plot([at[start], at[stop - 1]], [low, low], color=FAINT, linewidth=1, zorder=2)
+            text = _brief(stop - start)
+            write(axes, at[start] + 0.075, y - 0.015, text, fontsize=6.5, family="monospace")
+        _draw(axes, at[start], y, mark, color)
+
+
+def _draw(axes: Axes, x: float, y: float, mark: Any, color: str) -> None:
+    size = 8 if mark in ("*", (4, 1, 0)) else 6
+    axes.plot([x], [y], marker=mark, markersize=size, markerfacecolor=color, markeredgecolor=INK,
+              markeredgewidth=0.7, zorder=3)  # fmt: skip
+
+
+def _ruler(axes: Axes, axis: list[Part], bottom: float) -> None:
+    style: dict[str, Any] = {"fontsize": 7, "family": "monospace", "color": FAINT}
+    base, day = bottom + 0.08, None
+    for before, part in zip([None, *axis], axis, strict=False):
+        if before:
+            gap = duration((part.first - before.last) / 1e9)
+            middle = (before.right + part.left) / 2
+            write(axes, middle, _TOP - 0.08, gap, ha="center", **style)
+            axes.axvspan(middle - 0.02, middle + 0.02, 0, 1, color="white", zorder=1)
+            for x in (middle - 0.02, middle + 0.02):
+                axes.plot([x, x], [_TOP, base], color=LINE, linewidth=0.8, linestyle=(0, (1, 2)))
+        axes.plot([part.left, max(part.right, part.left + 0.02)], [base, base], color=FAINT, linewidth=1)  # fmt: skip
+        for time, x in zip(part.ticks(), place(np.array(part.ticks()), axis), strict=True):
+            axes.plot([x, x], [_TOP, base + 0.05], color=LINE, linewidth=0.6, zorder=1)
+            write(axes, x, base + 0.14, written(time, part.step), **style)
+            today = str(pd.Timestamp(time, unit="ns").date())
+            if today != day:
+                write(axes, x, base + 0.28, today, **style)
+            day = today
+
+
+def _brief(count: int) -> str:
+    """Return a count in four characters or so.
+
+    >>> _brief(999), _brief(4998), _brief(23456), _brief(2345678)
+    ('999', '4998', '23k', '2M')
     """
-    count = len(alerts)
-    frame = pd.DataFrame({"time": alerts["time"].to_numpy(), "alert": np.arange(count)})
-    for column in (*_PLACE, "proc.name", "source", "process_id"):
-        given = alerts[column] if column in alerts else pd.Series(index=alerts.index, dtype="str")
-        frame[column] = given.astype("object").where(given.notna(), "").to_numpy()
-    priority = alerts["priority"].cat.codes if "priority" in alerts else pd.Series(0, alerts.index)
-    frame["priority"] = priority.to_numpy()
-    named = frame["proc.name"] != ""
-    frame["name"] = frame["proc.name"].where(named, "no process, " + frame["source"])
-    frame["time"] = pd.to_datetime(frame["time"], utc=True)
-    told: dict[Any, list[str]] = {}
-    frame["tactic"] = [told.get(t) or told.setdefault(t, _told(t)) for t in alerts["tags"]]
-    if "alert_id" in alerts:
-        # one alert delivered twice is one alert
-        frame["alert"] = pd.factorize(alerts["alert_id"])[0]
-        frame = frame.drop_duplicates("alert")
-    return frame.explode("tactic", ignore_index=True)
-
-
-def _told(tags: Iterable[str]) -> list[str]:
-    words = {tag.removeprefix("mitre_").replace("_", " ") for tag in tags}
-    return [tactic for tactic in TACTICS if tactic in words] or [NO_TACTIC]
-
-
-def _folded(marks: pd.DataFrame, most: int) -> pd.DataFrame:
-    """Return the marks, those of processes without room under one name."""
-    key = [*_PLACE, "name"]
-    groups = marks.groupby(key, sort=True).agg(
-        rows=("tactic", "nunique"), worst=("priority", "max"), alerts=("alert", "nunique")
-    )
-    if groups["rows"].sum() <= most:
-        return marks
-    order = groups.sort_values(["worst", "alerts"], ascending=[False, True], kind="stable")
-    # the shared rows need room as well: one for each tactic that may be among them
-    room = max(1, most - marks["tactic"].nunique())
-    out = order[order["rows"].cumsum() > room].index
-    mask = pd.MultiIndex.from_frame(marks[key]).isin(out)
-    name = f"{_FOLDED}+{len(out):,} more processes"
-    return marks.assign(
-        name=marks["name"].where(~mask, name), **{c: marks[c].where(~mask, "") for c in _PLACE}
-    )
-
-
-def _rows(marks: pd.DataFrame) -> pd.DataFrame:
-    """Return the figure's rows: place by place and process by process, each by its first alert."""
-    rows = marks.groupby([*_PLACE, "name", "tactic"], as_index=False).agg(
-        times=("time", list), first=("time", "min"), last=("time", "max"),
-        alerts=("alert", "nunique"), processes=("process_id", _distinct),
-    )  # fmt: skip
-    rows["rank"] = rows["tactic"].map({t: n for n, t in enumerate((*TACTICS, NO_TACTIC))})
-    rows["folded"] = rows["name"].str.startswith(_FOLDED)
-    rows["place"] = rows.groupby(_PLACE)["first"].transform("min")
-    rows["began"] = rows.groupby([*_PLACE, "name"])["first"].transform("min")
-    order = ["folded", "place", *_PLACE, "began", "name", "rank"]
-    return rows.sort_values(order, ignore_index=True)
-
-
-def _distinct(ids: pd.Series[Any]) -> int:
-    return int(ids[ids != ""].nunique())
+    thousands = len(str(count)) > 4  # noqa: PLR2004 - digits that fit
+    millions = count >= 10**6
+    return f"{count // 10**6}M" if millions else f"{count // 1000}k" if thousands else str(count)

@@ -19,10 +19,10 @@ CUT = 0.72  # inches that a cut takes
 _SHARE = 0.2  # of all the time: a gap this long hides the rest
 _RATIO = 10  # a gap is long only beside a short one
 _CUTS = 3  # at most, or nothing else is left
-_APART = 1.0  # inches between ticks
+_APART, _ROOM = 0.8, 0.4  # inches between ticks, and from a tick to the end
 _SECOND = 10**9
 _STEPS = [
-    *(s * 10**e for e in range(9) for s in (1, 2, 5)),
+    *(s * 10**e for e in (6, 7, 8) for s in (1, 2, 5)),
     *(_SECOND * s for s in (1, 2, 5, 10, 15, 30)),
     *(60 * _SECOND * s for s in (1, 2, 5, 10, 15, 30)),
     *(3600 * _SECOND * s for s in (1, 2, 3, 6, 12)),
@@ -39,15 +39,21 @@ class Part:
     left: float
     right: float
 
+    @property
+    def step(self) -> int:
+        """Between two ticks [ns], so that what is written at them does not touch."""
+        least = _APART * (self.last - self.first) / (self.right - self.left)
+        return next((step for step in _STEPS if step >= least), _STEPS[-1])
+
     def ticks(self) -> list[int]:
-        """Return the times to be written: the first, and round ones that have room."""
-        size = self.right - self.left
-        span = self.last - self.first
-        if not span:
+        """Return the times to be written: the first, and round ones where there is room."""
+        size, step = self.right - self.left, self.step
+        if size < 2 * _ROOM or self.last == self.first:
             return [self.first]
-        step = next((s for s in _STEPS if s * size >= _APART * span), _STEPS[-1])
-        start = self.first + int(np.ceil(_APART * span / size))
-        return [self.first, *range(-(-start // step) * step, self.last + 1, step)]
+        inch = (self.last - self.first) / size
+        start = self.first + int(_APART * inch)
+        end = self.last - int(_ROOM * inch)
+        return [self.first, *range(-(-start // step) * step, end + 1, step)]
 
 
 def parts(times: NDArray[np.int64], left: float, right: float) -> list[Part]:
@@ -78,10 +84,8 @@ def place(times: NDArray[np.int64], axis: list[Part]) -> NDArray[np.float64]:
 
 
 def written(time: int, step: int) -> str:
-    """Return a time of day, as fine as the `step` between ticks needs."""
+    """Return a time of day, with milliseconds where the `step` between ticks [ns] is short."""
     stamp = pd.Timestamp(time, unit="ns", tz="UTC")
-    if step and step < _SECOND // 1000:
-        return f"{stamp:%H:%M:%S}.{stamp.value % _SECOND // 1000:06d}"
-    if step and step < _SECOND:
+    if step < _SECOND:
         return f"{stamp:%H:%M:%S}.{stamp.value % _SECOND // 10**6:03d}"
     return f"{stamp:%H:%M:%S}"

@@ -94,7 +94,8 @@ class _Tree:
         # the same again, to the letter: worth a number, not a row
         again = frame.duplicated(["shape", "command", "quiet"])
         # one without an alert is drawn for what lies below it, so not for itself
-        worth = frame.assign(repeated=repeated)[~again & (~frame["quiet"] | frame["quiet"].all())]
+        quiet = frame["quiet"] & bool((self.alerts > 0).any())
+        worth = frame.assign(repeated=repeated)[~again & ~quiet]
         chosen: dict[int, None] = {}
         for process in worth.sort_values(["repeated", "often", "place"]).index:
             if len(chosen) >= most:
@@ -111,12 +112,12 @@ class _Tree:
         """Return the rows, each child below its parent, a count last."""
         near, between, between_alerts, above_drawn = self._relations(drawn)
         children: dict[int, list[int]] = {}
-        for process in sorted(np.flatnonzero(drawn), key=self.place.__getitem__):
-            children.setdefault(int(near[process]), []).append(int(process))
+        for process in sorted(np.flatnonzero(drawn).tolist(), key=self.place.__getitem__):
+            children.setdefault(int(near[process]), []).append(process)
         hidden = np.flatnonzero(~drawn & ~above_drawn)
         folded = pd.Series(hidden).groupby(near[hidden]).indices
         rows: list[tuple[object, ...]] = []
-        waiting: list[tuple[int, int, int, bool]] = [(-1, -1, -1, False)]
+        waiting = [(-1, -1, -1, False)]
         while waiting:
             process, indent, above, count = waiting.pop()
             if count:

@@ -34,6 +34,7 @@ _KEPT = frozenset({"svg", "g", "path", "text", "tspan", "defs", "clipPath", "rec
 _FAMILIES = {"mono": "'DejaVu Sans Mono', Menlo, Consolas, monospace", "sans": "'DejaVu Sans', "
              "Verdana, Arial, sans-serif"}  # fmt: skip
 _WIDE = frozenset({"W", "F"})
+_REFERENCE = re.compile(r"url\(#([^)]+)\)|^#(.+)$")
 _MARKS = 2  # combining marks that a letter may carry; more would be drawn over other rows
 
 
@@ -147,9 +148,7 @@ def _plain(svg: bytes, alt: str) -> str:
 
 
 def _references(value: str) -> list[str]:
-    return re.findall(r"url\(#([^)]+)\)|^#(.+)$", value) and [
-        one or other for one, other in re.findall(r"url\(#([^)]+)\)|^#(.+)$", value)
-    ]
+    return [one or other for one, other in _REFERENCE.findall(value)]
 
 
 def _value(name: str, value: str) -> str:

@@ -174,9 +174,9 @@ def _links(axes: Axes, shown: Sequence[dict[str, Any]], step: float) -> None:
             "solid_capstyle": "butt",
         }
         # a dashed stem would be hidden under a solid sibling's: each link draws its own arm
-        arm = {"linestyle": (0, (2.5, 2))} if line["dashed"] else {}
-        axes.plot([x, x], [_y(line["above"]) + 0.05, _y(place)], **style, **arm)
-        axes.plot([x, x + step - 0.05], [_y(place)] * 2, **style, **arm)
+        style |= {"linestyle": (0, (2.5, 2))} if line["dashed"] else {}
+        axes.plot([x, x], [_y(line["above"]) + 0.05, _y(place)], **style)
+        axes.plot([x, x + step - 0.05], [_y(place)] * 2, **style)
 
 
 def _legend(axes: Axes, y: float, shown: Sequence[dict[str, Any]]) -> None:
