@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 _WIDTH, _ROW, _TOP = 7.2, 0.2, 0.66  # inches
 _SIZE, _SMALL = 8.5, 7.5  # points
-_NAME, _TACTIC, _AXIS, _END = 0.08, 1.68, 3.2, 6.55  # inches from the left
+_NAME, _TACTIC, _AXIS, _END = 0.08, 1.68, 3.2, 6.45  # inches from the left
 
 
 def activity(alerts: pd.DataFrame, *, most: int = 40) -> Picture:

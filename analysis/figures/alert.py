@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import TYPE_CHECKING, Any
 
 from matplotlib.patches import FancyBboxPatch
@@ -17,7 +18,8 @@ if TYPE_CHECKING:
 RUNTIMES = ("containerd-shim", "conmon", "runc", "crio")
 """Names of the processes that stand between a container and its host."""
 
-_NARROW = 46  # characters that fit a box
+_WIDTH, _BOX = 3.9, 0.95  # inches: a phone's width, and a level with its arrow
+_NAME, _DETAIL = 24, 50  # characters that fit a box
 
 
 def lineage(chain: pd.DataFrame) -> Picture:
@@ -27,20 +29,26 @@ def lineage(chain: pd.DataFrame) -> Picture:
     ----------
     chain : DataFrame
         As `lineage.ancestry` returns it.
+
+    Examples
+    --------
+    >>> from analysis import ancestry, figures
+    >>> figures.lineage(ancestry({"proc.name": "sh", "proc.pname": "nginx"})).alt
+    'Process lineage, from the process up: process sh, parent nginx'
     """
     require(chain, ("level", "relation", "name", "gap"), by="figures.lineage")
     rows = chain.sort_values("level", ascending=False).to_dict("records")
-    height = max(1.0, 0.95 * len(rows))
-    axes = canvas(6.2, height)
-    axes.set(xlim=(0, 6.2), ylim=(height, 0))
+    axes = canvas(_WIDTH, max(0.6, _BOX * len(rows)))
     for place, row in enumerate(rows):
-        top = place * 0.95
+        top = place * _BOX
         _box(axes, top, row)
         if place:
             axes.annotate(
-                "", xy=(3.1, top + 0.02), xytext=(3.1, top - 0.23),
+                "", xy=(_WIDTH / 2, top + 0.04), xytext=(_WIDTH / 2, top - 0.23),
                 arrowprops={"arrowstyle": "-|>", "color": FAINT, "linewidth": 1.2},
             )  # fmt: skip
+    if not rows:
+        write(axes, 0.1, 0.3, "No process known.", color=FAINT)
     said = [f"{row['relation']} {_title(row)}" for row in reversed(rows)]
     alt = (
         "Process lineage, from the process up: " + ", ".join(said) if rows else "No process known."
@@ -57,47 +65,50 @@ def timeline(moments: pd.DataFrame) -> Picture:
         As `timeline.timeline` returns it.
     """
     require(moments, ("time", "moment"), by="figures.timeline")
-    height = max(0.7, 0.75 * len(moments))
-    axes = canvas(6.2, height)
-    axes.set(xlim=(0, 6.2), ylim=(height - 0.1, -0.3))
-    said = []
-    before = None
-    for place, (time, moment) in enumerate(zip(moments["time"], moments["moment"], strict=True)):
-        y = place * 0.75
-        what = short(moment, 60)
+    texts = [textwrap.wrap(short(moment, 100), 44) for moment in moments["moment"]]
+    height = sum(0.61 + 0.17 * len(text) for text in texts)
+    axes = canvas(_WIDTH, max(0.4, height - 0.1))
+    said, before, y = [], None, 0.15
+    for place, (time, text) in enumerate(zip(moments["time"], texts, strict=True)):
         if before is not None:
-            axes.plot([0.2, 0.2], [y - 0.75, y], color=FAINT, linewidth=1.5, zorder=1)
-            passed = duration((time - before).total_seconds())
-            write(axes, 0.42, y - 0.3, f"{passed} later", color=FAINT, fontsize=8.5)
+            passed = duration((time - before[0]).total_seconds())
+            axes.plot([0.2, 0.2], [before[1], y], color=FAINT, linewidth=1.5, zorder=1)
+            write(axes, 0.42, y - 0.25, f"{passed} later", color=FAINT, fontsize=8.5)
         last = place == len(moments) - 1
         axes.plot([0.2], [y], "o", color=MARK if last else INK, markersize=8, zorder=2)
-        write(axes, 0.42, y - 0.06, what, fontweight="bold")
-        write(axes, 0.42, y + 0.16, f"{time:%Y-%m-%d %H:%M:%S.%f} UTC", color=FAINT, fontsize=8.5)
-        said.append(f"{time:%Y-%m-%d %H:%M:%S} UTC {what}")
-        before = time
-    return Picture(axes.figure, "Timeline: " + "; ".join(said) + ".")  # type: ignore[arg-type]
+        before = time, y
+        for line in text:
+            write(axes, 0.42, y, line, fontweight="bold", fontsize=9.5)
+            y += 0.17
+        write(axes, 0.42, y + 0.02, f"{time:%Y-%m-%d %H:%M:%S.%f} UTC", color=FAINT, fontsize=8.5)
+        said.append(f"{time:%Y-%m-%d %H:%M:%S} UTC {' '.join(text)}")
+        y += 0.61
+    alt = "Timeline: " + "; ".join(said) + "." if said else "No time known."
+    return Picture(axes.figure, alt)  # type: ignore[arg-type]
 
 
 def _box(axes: Axes, top: float, row: dict[Any, Any]) -> None:
     itself = row["level"] == 0
     axes.add_patch(
         FancyBboxPatch(
-            (0.6, top + 0.08), 5.0, 0.6, boxstyle="round,pad=0.02,rounding_size=0.08",
+            (0.08, top + 0.08), _WIDTH - 0.16, 0.6, boxstyle="round,pad=0.02,rounding_size=0.08",
             facecolor="white" if row["gap"] else PAPER,
             edgecolor=MARK if itself else FAINT,
             linewidth=2 if itself else 1,
             linestyle="--" if row["gap"] else "-",
         )
     )  # fmt: skip
-    write(axes, 0.75, top + 0.3, _title(row), fontweight="bold")
-    write(axes, 5.45, top + 0.3, str(row["relation"]), color=FAINT, fontsize=8.5, ha="right")
+    mono: dict[str, Any] = {"family": "monospace"}
+    write(axes, 0.16, top + 0.28, _title(row), fontweight="bold", **mono)
+    relation = str(row["relation"])
+    write(axes, _WIDTH - 0.18, top + 0.28, relation, color=FAINT, fontsize=8.5, ha="right")
     detail = next((row[key] for key in ("cmdline", "exepath") if isinstance(row.get(key), str)), "")
     if str(row["name"]) in RUNTIMES:
-        detail = "container runtime: the container lies below, the host above"
-    write(axes, 0.75, top + 0.53, short(detail, _NARROW + 14), color=FAINT, fontsize=8.5)
+        detail = "container runtime: container below, host above"
+    write(axes, 0.16, top + 0.53, short(detail, _DETAIL), color=FAINT, fontsize=8.5, **mono)
 
 
 def _title(row: dict[Any, Any]) -> str:
     if row["gap"]:
         return "not in this alert"
-    return short(row["name"], _NARROW) if isinstance(row["name"], str) else "name not in this alert"
+    return short(row["name"], _NAME) if isinstance(row["name"], str) else "name not in this alert"

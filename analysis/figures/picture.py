@@ -33,6 +33,7 @@ _SVG, _LINK = "http://www.w3.org/2000/svg", "{http://www.w3.org/1999/xlink}href"
 _KEPT = frozenset({"svg", "g", "path", "text", "tspan", "defs", "clipPath", "rect", "use", "style"})
 _FAMILIES = {"mono": "'DejaVu Sans Mono', Menlo, Consolas, monospace", "sans": "'DejaVu Sans', "
              "Verdana, Arial, sans-serif"}  # fmt: skip
+_PHONE = 300  # points; a wider figure is scrolled there, not shrunk
 _WIDE = frozenset({"W", "F"})
 _REFERENCE = re.compile(r"url\(#([^)]+)\)|^#(.+)$")
 _MARKS = 2  # combining marks that a letter may carry; more would be drawn over other rows
@@ -142,6 +143,8 @@ def _plain(svg: bytes, alt: str) -> str:
             element.set("href", target)
         if element.get("transform", "").startswith("rotate(-0 "):
             del element.attrib["transform"]
+    if float(root.attrib["width"].removesuffix("pt")) > _PHONE:
+        root.set("class", "wide")
     root.attrib |= {"role": "img", "aria-label": alt, "stroke-linejoin": "round"}
     root.set("{http://www.w3.org/XML/1998/namespace}space", "preserve")
     return ET.tostring(root, encoding="unicode") + "\n"
