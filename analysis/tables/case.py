@@ -1,19 +1,15 @@
-"""Tables: what a Case holds, as HTML for a page and as text for everything else.
-
-Each function returns something that shows itself in a notebook. Nothing is worked out here.
-"""
+"""Tables of what a Case found: summary, findings, lineage, causes, what to do, what is missing."""
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
-import pandas as pd
-
 from analysis.gaps import append_output
-from analysis.knowledge import PHASES, SEVERITIES, known_fields, techniques, topic_of
-from analysis.lineage import field_level, relation
+from analysis.knowledge import PHASES, SEVERITIES, techniques
 from analysis.quoting import visible
 from analysis.shown import Shown, badge, citations, code, entries, lines, render, table, text
+from analysis.tables.words import TOPICS, moment
 
 if TYPE_CHECKING:
     from analysis.case import Case
@@ -27,21 +23,6 @@ _TITLES = {
     "harden": "Harden",
     "tune": "Tune",
 }
-_TOPICS = {
-    "event": "event",
-    "container": "container",
-    "process": "process",
-    "executable": "program file",
-    "user": "user or terminal",
-    "object": "file or connection",
-}
-_FACET_WORDS = {
-    "name": "name",
-    "exepath": "path of the program file",
-    "exe": "argv[0]",
-    "cmdline": "command line",
-    "pid": "process id, on the host,",
-}
 _FACETS = ("name", "exepath", "cmdline", "pid")
 
 
@@ -50,36 +31,6 @@ def summary(case: Case) -> Shown:
     leads = [*[f for f in case.findings if f.topic == "event"][:1], *case.reasons]
     html = render("summary", case=case, leads=leads, lacking=_lacking(case))
     return Shown(html, visible(case.summary, longest=20_000))
-
-
-def event(case: Case) -> Shown:
-    """Show the envelope of each alert as received, and the ids derived from its content."""
-    rows = [
-        (key, exhibit.record[key])
-        for exhibit in case.exhibits
-        for key in ("rule", "time", "priority", "source", "hostname", "tags", "uuid")
-        if exhibit.record.get(key) not in (None, [])
-    ]
-    rows += [("alert id (derived)", exhibit.alert_id) for exhibit in case.exhibits]
-    rows += [("incident id (derived)", case.incident_id)]
-    cells = [[text(key), code(value)] for key, value in rows]
-    return table(f"Envelope of the alert, {_origins(case)}", ["Key", "Value as received"], cells)
-
-
-def fields(case: Case, topic: str) -> Shown:
-    """Show the output fields of one topic, as received, with what each field means."""
-    rows = [
-        [code(name), code(value), text(_meaning(name))]
-        for exhibit in case.exhibits
-        for name, value in sorted(exhibit.fields.items())
-        if topic_of(name, exhibit.facts.get("evt.type")) == topic
-    ]
-    return table(
-        f"Fields on the {_TOPICS[topic]}, {_origins(case)}",
-        ["Field", "Value as received", "What the field means"],
-        rows,
-        f"The alert has no field on a {_TOPICS[topic]}.",
-    )
 
 
 def findings(case: Case) -> Shown:
@@ -102,7 +53,7 @@ def findings(case: Case) -> Shown:
 def statements(case: Case, topic: str) -> Shown:
     """Show the findings of one topic as sentences, each with the fields it rests on."""
     found = [finding for finding in case.findings if finding.topic == topic]
-    html = render("statements", findings=found, topic=_TOPICS[topic])
+    html = render("statements", findings=found, topic=TOPICS[topic])
     return Shown(html, "\n".join(finding.claim for finding in found))
 
 
@@ -116,8 +67,9 @@ def ancestry(case: Case) -> Shown:
         ]
         for row in case.lineage.to_dict("records")
     ]
+    of = f" as alert {case.exhibits[0].alert_id} tells it" if len(case.exhibits) > 1 else ""
     return table(
-        "Process lineage",
+        f"Process lineage{of}",
         ["Relation", "Name", "Path", "Command line", "Process id", "Fields"],
         rows,
         "The alert tells of no process.",
@@ -188,17 +140,20 @@ def mitigation(case: Case) -> Shown:
 
 def gaps(case: Case) -> Shown:
     """Show what the alerts do not say, why it matters, and how to get it next time."""
+    several = len(case.exhibits) > 1
+    lacking = Counter((gap.field, gap.why, gap.asked, gap.how_to_get_it) for gap in case.gaps)
     rows = [
         [
-            code(gap.field),
-            text(gap.why),
-            text("no: see below" if not gap.asked else gap.how_to_get_it),
+            code(field),
+            *([text(f"{count:,} of {len(case.exhibits):,}")] if several else []),
+            text(why),
+            text("no: see below" if not asked else how),
         ]
-        for gap in case.gaps
+        for (field, why, asked, how), count in lacking.items()
     ]
     shown = table(
         "What the alerts do not say",
-        ["Field", "Why it matters", "Was Falco asked for it?"],
+        ["Field", *(["Alerts"] if several else []), "Why it matters", "Was Falco asked for it?"],
         rows,
         "No deciding field is missing.",
     )
@@ -213,53 +168,9 @@ def gaps(case: Case) -> Shown:
     return Shown(html, f"{shown.text}\n{snippet}".strip())
 
 
-def raw(case: Case) -> Shown:
-    """Show each alert byte for byte, with its digest; what no eye would see is written out."""
-    receipts = [
-        {
-            "origin": receipt.origin,
-            "size": len(receipt.raw),
-            "sha256": receipt.sha256,
-            "text": lines(receipt.raw.decode("utf-8", "replace"), longest=100_000),
-        }
-        for exhibit in case.exhibits
-        for receipt in exhibit.receipts
-    ]
-    plain = "\n".join(f"{r['origin']} sha256 {r['sha256']}" for r in receipts)
-    return Shown(render("raw", receipts=receipts), plain)
-
-
-def rejects(rejects: pd.DataFrame) -> Shown:
-    """Show what could not be read as an alert, and why."""
-    rows = [
-        [
-            text(f"{row['origin_file']}:{row['origin_line']}"),
-            text(row["reason"]),
-            code(row["excerpt"]),
-        ]
-        for row in rejects.to_dict("records")
-    ]
-    return table(
-        "Not read", ["Where", "Why", "How it begins"], rows, "Every record was read as an alert."
-    )
-
-
-def _meaning(name: str) -> str:
-    known = known_fields().get(name)
-    if known:
-        return known.meaning
-    place = field_level(name)
-    return f"{_FACET_WORDS[place[1]]} of the {relation(place[0])}" if place else ""
-
-
 def _technique(name: str) -> str:
     known = techniques().get(name)
     return f"{name} {known}" if known else name
-
-
-def _origins(case: Case) -> str:
-    places = [receipt.origin for exhibit in case.exhibits for receipt in exhibit.receipts]
-    return places[0] if len(places) == 1 else f"{places[0]} to {places[-1]}"
 
 
 def _lacking(case: Case) -> list[str]:
@@ -268,15 +179,3 @@ def _lacking(case: Case) -> list[str]:
 
 def _known(value: object) -> bool:
     return isinstance(value, str | int)
-
-
-def moment(time: pd.Timestamp) -> str:
-    """Return a time with all nine digits, as Falco writes it; a text alert may tell no date."""
-    if pd.isna(time):
-        return "unknown"
-    return f"{time:%Y-%m-%d %H:%M:%S}.{time.value % 10**9:09d}"
-
-
-def or_unknown(value: object) -> str:
-    """Return text, or the word that says there is none."""
-    return value if isinstance(value, str) and value else "unknown"

@@ -1,0 +1,177 @@
+"""Tables of alerts: as received, field by field, folded where many tell the same; and what was none.
+
+A table of one alert quotes it; one of many counts them.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+from analysis.duplicates import fold_duplicates
+from analysis.knowledge import known_fields, topic_of
+from analysis.lineage import field_level, relation
+from analysis.shown import Cell, Shown, as_received, code, lines, render, table, text
+from analysis.tables.words import TOPICS, moment, or_unknown
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from analysis.case import Case
+
+_FACET_WORDS = {
+    "name": "name",
+    "exepath": "path of the program file",
+    "exe": "argv[0]",
+    "cmdline": "command line",
+    "pid": "process id, on the host,",
+}
+_WHOLE = 20  # alerts that a report shows byte for byte; all of them are filed beside it
+
+
+def event(case: Case) -> Shown:
+    """Show the envelope of an alert as received, or a line for each of several; and derived ids."""
+    if len(case.exhibits) > 1:
+        return _events(case)
+    (exhibit,) = case.exhibits
+    keys = ("rule", "time", "priority", "source", "hostname", "tags", "uuid")
+    rows = [(key, exhibit.record.get(key)) for key in keys]
+    rows += [("alert id (derived)", exhibit.alert_id), ("incident id (derived)", case.incident_id)]
+    cells = [[text(key), code(value)] for key, value in rows if value not in (None, [])]
+    return table(f"Envelope of the alert, {_origins(case)}", ["Key", "Value as received"], cells)
+
+
+def fields(case: Case, topic: str) -> Shown:
+    """Show the output fields of one topic, as received, with what each field means.
+
+    Of several alerts, each value that a field has is shown once, with the number of its alerts.
+    """
+    told = Counter(
+        (name, as_received(value))
+        for exhibit in case.exhibits
+        for name, value in exhibit.fields.items()
+        if topic_of(name, exhibit.facts.get("evt.type")) == topic
+    )
+    several = len(case.exhibits) > 1
+    rows = [
+        [code(name), code(value), *([text(f"{count:,}")] if several else []), text(_meaning(name))]
+        for (name, value), count in sorted(
+            told.items(), key=lambda one: (one[0][0], -one[1], one[0][1])
+        )
+    ]
+    return table(
+        f"Fields on the {TOPICS[topic]}, {_origins(case)}",
+        ["Field", "Value as received", *(["Alerts"] if several else []), "What the field means"],
+        rows,
+        f"No alert has a field on a {TOPICS[topic]}."
+        if several
+        else f"The alert has no field on a {TOPICS[topic]}.",
+    )
+
+
+def duplicates(alerts: pd.DataFrame) -> Shown:
+    """Show alerts that tell the same but for their time as one row with a count.
+
+    Parameters
+    ----------
+    alerts : DataFrame
+        As `read_alerts` or `correlate` returns it.
+
+    Examples
+    --------
+    >>> from analysis import read_alerts, tables
+    >>> alerts, rejects = read_alerts(["data/alerts/fileless_execution.jsonl"] * 2)
+    >>> tables.duplicates(alerts).text.splitlines()[1][:37]
+    'Rule | Process | Command or text | Fi'
+    """
+    folded = fold_duplicates(alerts)
+    rows = [_duplicate(row) for row in folded.to_dict("records") if row["records"] > 1]
+    once = len(folded) - len(rows)
+    caption = "Alerts that tell the same but for their time, the most frequent first"
+    headings = ["Rule", "Process", "Command or text", "File or connection", "Where", "Alerts",
+                "Received", "First (UTC)", "Last (UTC)"]  # fmt: skip
+    return table(
+        f"{caption}; {once:,} more came once" if once else caption,
+        headings,
+        rows,
+        "No alert was repeated." if len(folded) else "No alert.",
+    )
+
+
+def raw(case: Case) -> Shown:
+    """Show each alert byte for byte, with its digest; what no eye would see is written out."""
+    receipts = [
+        {
+            "origin": receipt.origin,
+            "size": len(receipt.raw),
+            "sha256": receipt.sha256,
+            "text": lines(receipt.raw.decode("utf-8", "replace"), longest=100_000),
+        }
+        for exhibit in case.exhibits[:_WHOLE]
+        for receipt in exhibit.receipts[:_WHOLE]
+    ]
+    left = sum(len(exhibit.receipts) for exhibit in case.exhibits) - len(receipts)
+    plain = "\n".join(f"{r['origin']} sha256 {r['sha256']}" for r in receipts)
+    return Shown(render("raw", receipts=receipts, left=left), plain)
+
+
+def rejects(rejects: pd.DataFrame) -> Shown:
+    """Show what could not be read as an alert, and why."""
+    rows = [
+        [
+            text(f"{row['origin_file']}:{row['origin_line']}"),
+            text(row["reason"]),
+            code(row["excerpt"]),
+        ]
+        for row in rejects.to_dict("records")
+    ]
+    return table(
+        "Not read", ["Where", "Why", "How it begins"], rows, "Every record was read as an alert."
+    )
+
+
+def _events(case: Case) -> Shown:
+    rows = [
+        [
+            text(moment(exhibit.time)),
+            text(exhibit.rule),
+            text(exhibit.record.get("priority")),
+            code(exhibit.record.get("hostname")),
+            code(exhibit.alert_id),
+            text(exhibit.receipts[0].origin),
+        ]
+        for exhibit in case.exhibits
+    ]
+    headings = ["Time (UTC)", "Rule", "Priority", "Host", "Alert id (derived)", "Where"]
+    return table(f"The {len(rows):,} alerts of incident {case.incident_id}", headings, rows)
+
+
+def _duplicate(row: dict[Any, Any]) -> list[Cell]:
+    container = row["container.id"]
+    where = [or_unknown(row["hostname"])]
+    where += [f"container {container}"] if container not in (None, "host") else []
+    return [
+        text(or_unknown(row["rule"])),
+        *[
+            code(value) if value else text("")
+            for value in (row["proc.name"], row["proc.cmdline"] or row["output"], row["fd.name"])
+        ],
+        text(", ".join(where)),
+        text(f"{row['alerts']:,}"),
+        text(f"{row['records']:,}"),
+        text(moment(row["first_seen"])[:19]),
+        text(moment(row["last_seen"])[:19]),
+    ]
+
+
+def _meaning(name: str) -> str:
+    known = known_fields().get(name)
+    if known:
+        return known.meaning
+    place = field_level(name)
+    return f"{_FACET_WORDS[place[1]]} of the {relation(place[0])}" if place else ""
+
+
+def _origins(case: Case) -> str:
+    places = [receipt.origin for exhibit in case.exhibits for receipt in exhibit.receipts]
+    return places[0] if len(places) == 1 else f"{places[0]} to {places[-1]}"
