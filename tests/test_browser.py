@@ -75,13 +75,29 @@ def test_nothing_is_requested_and_nothing_complains(opened):
 
 
 def test_pictures_are_seen_and_described(opened):
-    """Each picture has loaded, and an alternative text says what it shows."""
-    pictures = opened.locator("img").all()
+    """Each picture is drawn in its colours, and an alternative text says what it shows."""
+    pictures = opened.locator("figure svg[role=img]").all()
 
     assert len(pictures) == (0 if opened.url.endswith("index.html") else 2)
     for picture in pictures:
-        assert picture.evaluate("e => e.complete && e.naturalWidth > 100")
-        assert re.match(r"(Process lineage|Timeline)[:,] ", picture.get_attribute("alt"))
+        assert picture.evaluate("e => e.getBoundingClientRect().width > 100")
+        assert picture.evaluate("e => new Set([...e.querySelectorAll('path')].map("
+                                "p => getComputedStyle(p).fill)).size > 1")  # fmt: skip
+        assert re.match(r"(Process lineage|Timeline)[:,] ", picture.get_attribute("aria-label"))
+
+
+def test_text_of_pictures_is_text(opened):
+    """What a picture says can be selected and searched, and none of it is cut off."""
+    for picture in opened.locator("figure svg").all():
+        outside = picture.evaluate(
+            """svg => { const box = svg.getBoundingClientRect();
+            return [...svg.querySelectorAll('text')].filter(text => {
+                const b = text.getBoundingClientRect();
+                return b.left < box.left || b.right > box.right || b.bottom > box.bottom;
+            }).map(text => text.textContent) }"""
+        )
+        assert outside == []
+        assert picture.locator("text").count() > 2
 
 
 def test_sections(opened):
@@ -118,13 +134,13 @@ def test_keyboard_reaches_everything(opened):
     """The first Tab skips to the report; every link, command and fold takes the focus."""
     opened.keyboard.press("Tab")
     assert opened.evaluate("document.activeElement.textContent") == "Skip to the report"
-    wanted = opened.locator("a, pre, summary").count()
+    wanted = opened.locator("a, pre, summary, figure").count()
     # the folded code is reached only once it is unfolded
     hidden = opened.locator("details pre").count()
     for _ in range(wanted - hidden - 1):
         opened.keyboard.press("Tab")
 
-    assert opened.evaluate("document.activeElement.matches('a, pre, summary')")
+    assert opened.evaluate("document.activeElement.matches('a, pre, summary, figure')")
 
 
 def test_code_is_folded_away(opened):

@@ -16,7 +16,7 @@ LAYERS = [
     {"errors"},
     {"schema", "quoting"},
     {"intake", "flags", "lineage", "knowledge"},
-    {"features", "identity", "conversion"},
+    {"features", "identity", "conversion", "duplicates"},
     {"incidents"},
     {"evidence"},
     {"findings", "gaps", "commands", "timeline"},
