@@ -51,8 +51,8 @@ def activity(alerts: pd.DataFrame, *, most: int = 40) -> Picture:
         As `read_alerts` or `correlate` returns it. Reads `time`, `tags`; `hostname`,
         `container.id`, `proc.name`, `priority`, `source`, `process_id`, `alert_id` where there.
     most : int, default 40
-        Rows at most; the processes of highest priority, then the rarest are kept, the others
-        share rows.
+        Rows at most; the processes of highest priority, then the rarest have their own, the
+        others share one for each tactic.
 
     Returns
     -------
@@ -124,7 +124,7 @@ def _labels(axes: Axes, rows: pd.DataFrame, tops: list[float], *, heads: bool) -
         first = before != (*here, row["name"])
         if first:
             shaded = not shaded
-            text = row["name"] if row["folded"] else called(row["name"], 18)
+            text = row["name"] if row["folded"] else called(row["name"], 21)
             weight = "normal" if row["folded"] else "bold"
             write(axes, _NAME, y, text, fontweight=weight, **style)
         if shaded:

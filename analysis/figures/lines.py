@@ -90,14 +90,15 @@ def _process(
     process: Mapping[Any, Any], row: Mapping[Any, Any], *, several: bool
 ) -> dict[str, Any]:
     mark = "boundary" if process["boundary"] else "ancestor"
+    name, command = _text(process["proc.name"]), _text(process["proc.cmdline"])
     return {
         "kind": "process",
         "mark": "alert" if process["alerts"] else mark,
         "dashed": bool(process["inferred"]),
         "time": process["first_seen"],
-        "text": called(process["proc.name"]),
+        "text": called(name),
         "notes": " · ".join(_notes(process, row, several=several)),
-        "detail": _text(process["proc.cmdline"]) or _text(process["proc.exepath"]),
+        "detail": command if command not in ("", name) else _text(process["proc.exepath"]),
     }
 
 

@@ -146,9 +146,12 @@ def folded(marks: pd.DataFrame, most: int) -> pd.DataFrame:
     if groups["rows"].sum() <= most:
         return marks.assign(folded=False)
     order = groups.sort_values(["worst", "alerts"], ascending=[False, True], kind="stable")
-    # the shared rows need room as well: one for each tactic that may be among them
-    room = max(1, most - marks["tactic"].nunique())
-    out = order[order["rows"].cumsum() > room].index
+    rank = pd.Series(range(len(order)), index=order.index)
+    # if the first k keep their rows, the others share one for each tactic that is last seen there
+    last = rank.reindex(pd.MultiIndex.from_frame(marks[key])).groupby(marks["tactic"].to_numpy())
+    shared = (last.max().to_numpy()[:, None] >= np.arange(len(order))).sum(axis=0)
+    fits = order["rows"].cumsum().shift(fill_value=0).to_numpy() + shared <= most
+    out = order.index[np.flatnonzero(fits).max(initial=0) :]
     hidden = pd.MultiIndex.from_frame(marks[key]).isin(out)
     names = marks["name"].where(~hidden, f"+{len(out):,} more")
     places = {column: marks[column].where(~hidden, "") for column in PLACE}
