@@ -3,7 +3,7 @@
 The line of data, one module a step, each importing only from those before it:
 
     bytes -> records -> frame     intake
-    frame -> features             flags, lineage, features
+    frame -> features             flags, lineage, features, processes
     features -> incidents         incidents
     incidents -> findings         evidence, findings, gaps, commands, timeline; case
     findings -> notebook          tables, figures
@@ -31,12 +31,14 @@ if TYPE_CHECKING:
     from analysis.intake import raw_records, read_alerts
     from analysis.knowledge import load_playbooks
     from analysis.lineage import ancestry
+    from analysis.processes import ProcessTree, process_tree
     from analysis.report import write_reports
 
 __version__ = "0.1.0"
 
 _HOMES = {
     "Case": "analysis.case",
+    "ProcessTree": "analysis.processes",
     "ancestry": "analysis.lineage",
     "convert": "analysis.conversion",
     "correlate": "analysis.incidents",
@@ -45,6 +47,7 @@ _HOMES = {
     "identify": "analysis.identity",
     "investigate": "analysis.case",
     "load_playbooks": "analysis.knowledge",
+    "process_tree": "analysis.processes",
     "raw_records": "analysis.intake",
     "read_alerts": "analysis.intake",
     "write_reports": "analysis.report",
@@ -52,6 +55,7 @@ _HOMES = {
 
 __all__ = [
     "Case",
+    "ProcessTree",
     "ancestry",
     "convert",
     "correlate",
@@ -60,6 +64,7 @@ __all__ = [
     "identify",
     "investigate",
     "load_playbooks",
+    "process_tree",
     "raw_records",
     "read_alerts",
     "write_reports",

@@ -16,6 +16,7 @@ from analysis.gaps import Gap, find_gaps
 from analysis.incidents import correlate
 from analysis.knowledge import Playbook, playbook_for
 from analysis.lineage import ancestry
+from analysis.processes import process_tree
 from analysis.timeline import timeline
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ class Case:
     reasons: tuple[Finding, ...]
     lineage: pd.DataFrame
     timeline: pd.DataFrame
+    processes: pd.DataFrame
 
     @property
     def rules(self) -> list[str]:
@@ -77,7 +79,8 @@ def investigate(alerts: pd.DataFrame, *, incident_id: str | None = None) -> Case
     -------
     Case
         Its `lineage` is a frame with one row per ancestor of the first alert's process (see
-        `lineage.ancestry`), its `timeline` one with a row per moment (see `timeline.timeline`).
+        `lineage.ancestry`), its `timeline` one with a row per moment (see `timeline.timeline`),
+        its `processes` those of all its alerts (see `processes.process_tree`).
 
     Raises
     ------
@@ -119,6 +122,7 @@ def investigate(alerts: pd.DataFrame, *, incident_id: str | None = None) -> Case
         reasons=_distinct(f for name, leads in verdicts if name == overall for f in leads),
         lineage=ancestry(shown[0].fields),
         timeline=timeline(shown),
+        processes=process_tree(chosen.drop_duplicates("alert_id")).processes,
     )
 
 

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 
 from analysis.flags import EXE_FLAGS, EXEC_EVENTS, decode_exe_flags
 from analysis.intake import whole_number
+from analysis.intake.records import NOTICE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -81,25 +83,42 @@ def derive(alerts: pd.DataFrame) -> pd.DataFrame:
     Sources: libs `threadinfo.cpp`, `parsers.cpp`, `sinsp_filtercheck_thread.cpp`; proc(5), tty_nr.
     """
     alerts = decode_exe_flags(alerts)
-    container = _text(alerts, "container.id")
+    container = text(alerts, "container.id")
     inside = (container != "host").where(container.notna() & (container != "")).astype("boolean")
     in_container, on_host = inside.fillna(value=False), ~inside.fillna(value=True)
-    start = _whole(alerts, "container.start_ts", least=1)
-    since_start = _seconds(_whole(alerts, "time") - start)
-    ctime = _whole(alerts, "proc.exe_ino.ctime", least=1)
-    age = _whole(alerts, "proc.exe_ino.ctime_duration_proc_start")
+    start = whole(alerts, "container.start_ts", least=1)
+    since_start = _seconds(whole(alerts, "time") - start)
+    ctime = whole(alerts, "proc.exe_ino.ctime", least=1)
+    age = whole(alerts, "proc.exe_ino.ctime_duration_proc_start")
     return alerts.assign(
         exe_layered=alerts["exe_upper_layer"] | alerts["exe_lower_layer"],
         exec_failed=_failed(alerts, EXEC_EVENTS),
         open_failed=_open_failed(alerts),
-        memfd_name=_text(alerts, "proc.exepath").str.extract(_MEMFD)[0],
-        terminal=_each(_whole(alerts, "proc.tty", least=0, most=2**32 - 1), terminal_name),
+        memfd_name=text(alerts, "proc.exepath").str.extract(_MEMFD)[0],
+        terminal=_each(whole(alerts, "proc.tty", least=0, most=2**32 - 1), terminal_name),
         in_container=inside,
         container_age_s=since_start.where(in_container),
         host_uptime_s=since_start.where(on_host),
         exe_age_at_start_s=_seconds(age),
         exe_after_container_s=_seconds(ctime - start).where(in_container),
     )
+
+
+def event_sources(alerts: pd.DataFrame) -> pd.Series:
+    """Return the event source of each alert (category): `syscall` where an old Falco names none.
+
+    Falco's notices about itself are `internal`, by source or, where a text alert tells no source,
+    by their name.
+    """
+    told = alerts["source"].astype("category")
+    words = ["syscall" if one == "syscalls" else str(one) for one in told.cat.categories]
+    kinds = list(dict.fromkeys([*words, "syscall", "internal"]))
+    codes = np.array([kinds.index(word) for word in (*words, "syscall")])[told.cat.codes]
+    rules = alerts["rule"].astype("category")
+    own = [one for one in rules.cat.categories if str(one).startswith(NOTICE)]
+    if own:
+        codes[rules.isin(own)] = kinds.index("internal")
+    return pd.Series(pd.Categorical.from_codes(codes, kinds), alerts.index)
 
 
 def terminal_name(device: int) -> str:
@@ -119,35 +138,39 @@ def terminal_name(device: int) -> str:
 
 
 def _failed(alerts: pd.DataFrame, events: Sequence[str]) -> pd.Series:
-    result, event = _text(alerts, "evt.res"), _text(alerts, "evt.type")
+    result, event = text(alerts, "evt.res"), text(alerts, "evt.type")
     return (result != "SUCCESS").where(result.notna() & event.isin(events)).astype("boolean")
 
 
 def _open_failed(alerts: pd.DataFrame) -> pd.Series:
-    descriptor = _whole(alerts, "fd.num")
+    descriptor = whole(alerts, "fd.num")
     by_descriptor = (descriptor == -1).where(descriptor.notna()).astype("boolean")
     return _failed(alerts, OPEN_EVENTS).fillna(by_descriptor)
 
 
-def _text(alerts: pd.DataFrame, field: str) -> pd.Series:
+def text(alerts: pd.DataFrame, field: str) -> pd.Series:
+    """Return a text field as str, missing where the frame or the alert has no text."""
     column = alerts.get(field, pd.Series(index=alerts.index, dtype="str"))
     if column.dtype == object:  # a frame that read_alerts did not make
         column = column.where(column.map(lambda value: isinstance(value, str)).astype("bool"))
-    text = column.astype("str")
-    return text.where(text != "<NA>")
+    told: pd.Series = column.astype("str")
+    return told.where(told != "<NA>")
 
 
-def _whole(
+def whole(
     alerts: pd.DataFrame, field: str, *, least: int | None = None, most: int | None = None
 ) -> pd.Series:
     """Return an integer field, a time or duration in ns, as Int64: exact, or missing."""
     column = alerts.get(field, pd.Series(index=alerts.index, dtype="Int64"))
+    numbers: pd.Series
     if column.dtype.kind in "mM":
-        numbers = column.astype("int64").astype("Int64").where(column.notna())
+        numbers = column.dt.as_unit("ns").astype("int64").astype("Int64").where(column.notna())
     elif column.dtype == "UInt64":
         numbers = column.where(column < 2**63).astype("Int64")
-    elif column.dtype == "Int64":
-        numbers = column
+    elif column.dtype == "Int64" or column.dtype.kind == "i":
+        numbers = column.astype("Int64")
+    elif column.dtype.kind == "f":  # of a frame that read_alerts did not make: exact up to 2^53
+        numbers = column.where((column.abs() < 2**53) & (column % 1 == 0)).astype("Int64")
     else:  # a frame that read_alerts did not make
         numbers = column.map(whole_number, na_action="ignore").astype("Int64")
     known = numbers.notna()

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from analysis.errors import EvidenceError
 from analysis.knowledge import Cause, Check, Playbook, readings
 from analysis.knowledge.conditions import judge
+from analysis.knowledge.model import PLACEHOLDER
 from analysis.lineage import ancestry
 from analysis.quoting import visible
 
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
     from analysis.evidence import Evidence, Exhibit
 
-_NAME = re.compile(r"\{([a-z][a-z0-9_.]*(?:\[\d+\])?)\}")
 # GCP rules write T1562-impair-defenses
 _TECHNIQUE = re.compile(r"(T\d{4}(?:\.\d{3})?)(?:-.*)?")
 _LONGEST_VALUE = 300  # characters of one value inside a sentence
@@ -97,9 +97,9 @@ def gravest(dispositions: Iterable[str]) -> str:
 
 def fill_claim(claim: str, facts: Mapping[str, Any]) -> str | None:
     """Put an alert's values into a sentence, visibly; None where a value is missing."""
-    if any(name not in facts for name in _NAME.findall(claim)):
+    if any(name not in facts for name in PLACEHOLDER.findall(claim)):
         return None
-    return _NAME.sub(lambda match: _spoken(match[1], facts[match[1]]), claim)
+    return PLACEHOLDER.sub(lambda match: _spoken(match[1], facts[match[1]]), claim)
 
 
 def duration(seconds: float) -> str:
@@ -133,7 +133,7 @@ def _check(check: Check, exhibit: Exhibit) -> Finding | None:
     claim = fill_claim(check.claim, exhibit.facts) if verdict.holds else None
     if claim is None:
         return None
-    evidence = exhibit.cite((*verdict.fields, *_NAME.findall(check.claim), *check.cites))
+    evidence = exhibit.cite((*verdict.fields, *check.named, *check.cites))
     return Finding(
         claim,
         check.topic,

@@ -88,7 +88,7 @@ def decode_exe_flags(alerts: pd.DataFrame) -> pd.DataFrame:
     for flag in EXE_FLAGS:
         # Int64 & bit keeps <NA>; comparing gives a nullable boolean
         from_flags = (bits & flag.bit) != 0
-        known = _boolean(alerts, flag.field)
+        known = boolean(alerts, flag.field)
         columns[flag.column] = known.fillna(from_flags).astype("boolean")
     return alerts.assign(**columns)
 
@@ -106,7 +106,8 @@ def _bits(alerts: pd.DataFrame) -> pd.Series:
     return bits.where(text.str.startswith("EXE_"))
 
 
-def _boolean(alerts: pd.DataFrame, field: str) -> pd.Series:
+def boolean(alerts: pd.DataFrame, field: str) -> pd.Series:
+    """Return a yes-or-no field as boolean, missing where the frame or the alert does not tell."""
     if field not in alerts:
         return pd.Series(pd.NA, index=alerts.index, dtype="boolean")
     said = (

@@ -8,8 +8,10 @@ source, the wrapper, the place in a file. Two events with equal fields in the sa
 from __future__ import annotations
 
 import hashlib
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -17,11 +19,12 @@ import pyarrow.compute as pc
 from analysis.schema import require
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
 _LARGE = pa.large_string()
-# ASCII's own separators
-_UNIT, _RECORD = pa.scalar("\x1f", _LARGE), pa.scalar("\x1e", _LARGE)
+# ASCII's own separators: of a name and its value, and of two parts
+_UNIT, _RECORD = "\x1f", "chr(30)"
+_BATCH = 100_000  # alerts that are hashed while the next are joined
 
 
 def identify(alerts: pd.DataFrame) -> pd.DataFrame:
@@ -40,73 +43,117 @@ def identify(alerts: pd.DataFrame) -> pd.DataFrame:
         If an envelope column is missing.
     """
     require(alerts, ("time", "rule", "hostname", "source", "output"), by="identify")
-    if alerts.empty:
-        return alerts.assign(alert_id=pd.Series(dtype="str"))
-    content = _content(alerts)
-    # hashlib has no form for whole columns; this loop is the cost of an id that cannot be forged
-    ids = [f"a-{hashlib.sha256(text.encode()).hexdigest()[:16]}" for text in content]
-    identified = alerts.assign(alert_id=pd.array(ids, dtype="str"))
+    identified = alerts.assign(alert_id=_digests(alerts, "a-"))
     identified.attrs = alerts.attrs
     return identified
 
 
-def _content(alerts: pd.DataFrame) -> list[str]:
-    fields = [
-        pc.binary_join_element_wise(pa.scalar(name, _LARGE), text, _UNIT)
-        for name, text in _fields(alerts)
-    ]
-    start = pa.array([""] * len(alerts), _LARGE)
-    joined = pc.binary_join_element_wise(start, *fields, _RECORD, null_handling="skip")
-    # where fields were read from the text, or the date is not told, only the whole text tells
-    rendered = pc.coalesce(_text(alerts["output"]), "")
-    partial = pc.or_(pc.equal(joined, ""), pa.array(_is_partial(alerts)))
-    joined = pc.binary_join_element_wise(
-        joined,
-        pc.if_else(partial, rendered, ""),
-        pc.coalesce(_text(alerts["unparsed"]), "") if "unparsed" in alerts else start,
-        _RECORD,
+def liken(alerts: pd.DataFrame, without: Collection[str]) -> pd.Series:
+    """Return a digest (str) of all that `identify` reads but the time and the fields `without`.
+
+    Alerts with one digest tell the same, but for what `without` says of the single event.
+    """
+    return pd.Series(_digests(alerts, "", frozenset(without)), index=alerts.index, dtype="str")
+
+
+def _digests(alerts: pd.DataFrame, prefix: str, without: frozenset[str] | None = None) -> Any:
+    """Return a digest of each alert, with `prefix` before it."""
+    digests: list[str] = []
+    for content in _contents(alerts, without):
+        _, offsets, text = content.buffers()
+        ends = np.frombuffer(offsets, "int64")[content.offset :][: len(content) + 1].tolist()
+        held = memoryview(text or b"")
+        # hashlib has no form for whole columns, and is still the fastest SHA-256 at hand; this
+        # loop is the cost of an id that cannot be forged
+        digests += [
+            f"{prefix}{hashlib.sha256(held[start:end]).hexdigest()[:16]}"
+            for start, end in pairwise(ends)
+        ]
+    return pd.array(digests, dtype="str")
+
+
+def _contents(alerts: pd.DataFrame, without: frozenset[str] | None) -> Iterator[pa.Array]:
+    """Yield the content of the alerts as text, in order; DuckDB joins it on all cores."""
+    import duckdb  # noqa: PLC0415 - nothing else here needs it
+
+    fields = dict(_fields(alerts, without or ()))
+    columns = {f"f{at}": _named(name, column) for at, (name, column) in enumerate(fields.items())}
+    text = ", ".join(at if _is_label(column) else f"? || {at}" for at, column in columns.items())
+    unnamed = [name for name, column in fields.items() if not _is_label(column)]
+    columns |= {
+        "time": _column(alerts["time"]),
+        "rule": _column(alerts["rule"]),
+        "host": _column(alerts["hostname"]),
+        "source": _column(alerts["source"]),
+        "output": _column(alerts["output"]),
+        "partial": pa.array(_is_partial(alerts), pa.bool_()),
+        "unparsed": _column(alerts.get("unparsed", pd.Series(None, alerts.index, dtype="str"))),
+    }
+    whole = without is None
+    time = "coalesce(time::VARCHAR, '')" if whole else "''"
+    # rendered text starts with the clock
+    output = "output" if whole else r"regexp_replace(output, '^[0-9:.]+: ', '')"
+    connection = duckdb.connect()
+    # it would print over the caller's terminal
+    connection.execute("SET enable_progress_bar = false")
+    connection.register("alerts", pa.table(columns))
+    # the names of fields are bound: a sensor's configuration chooses them. Where fields were read
+    # from the text, or the date is not told, only the whole text tells
+    query = connection.sql(
+        f"""
+        SELECT concat_ws({_RECORD},
+            {time}, coalesce(rule, ''), coalesce(host, ''),
+            if(coalesce(source, 'syscalls') = 'syscalls', 'syscall', source),
+            fields, if(partial OR fields = '', coalesce({output}, ''), ''), coalesce(unparsed, '')
+        ) AS content
+        FROM (SELECT *, concat_ws({_RECORD}, '', {text or "NULL"}) AS fields FROM alerts)
+        """,  # noqa: S608 - made of our own names alone
+        params=[name + _UNIT for name in unnamed],
     )
-    source = pc.coalesce(_text(alerts["source"]), "syscall")
-    envelope = [
-        pc.coalesce(_text(alerts["time"]), ""),
-        pc.coalesce(_text(alerts["rule"]), ""),
-        pc.coalesce(_text(alerts["hostname"]), ""),
-        pc.if_else(pc.equal(source, "syscalls"), "syscall", source),
-    ]
-    whole = pc.binary_join_element_wise(*envelope, joined, _RECORD)
-    return whole.to_pylist()  # type: ignore[no-any-return]
+    for batch in query.to_arrow_reader(_BATCH):
+        yield batch["content"].cast(_LARGE)
 
 
-def _is_partial(alerts: pd.DataFrame) -> list[bool]:
+def _is_partial(alerts: pd.DataFrame) -> Any:
     known = alerts.get("recovered", pd.Series(None, index=alerts.index, dtype="object"))
     # few distinct tuples among many alerts
     has_field = {names: any("." in name for name in names) for names in set(known.dropna())}
-    undated = alerts["time"].isna()
-    return [bool(u) or has_field.get(n, False) for n, u in zip(known, undated, strict=True)]
+    told = known.map(has_field).eq(True) if any(has_field.values()) else False  # noqa: FBT003
+    return alerts["time"].isna() | told
 
 
-def _fields(alerts: pd.DataFrame) -> Iterator[tuple[str, pa.Array]]:
+def _fields(alerts: pd.DataFrame, without: Collection[str]) -> Iterator[tuple[str, pa.Array]]:
     for name in sorted(alerts.columns):
-        if "." in name and not name.startswith(("output_fields.", "extra.")):
-            yield name, _text(alerts[name])
+        own = "." in name and not name.startswith(("output_fields.", "extra."))
+        if own and name not in without:
+            yield name, _column(alerts[name])
 
 
-def _text(column: pd.Series) -> pa.Array:
-    """Return a column as text: integers in digits, times in ns, lists joined."""
+def _column(column: pd.Series) -> pa.Array:
+    """Return a column that DuckDB turns into text: integers in digits, times in ns, lists joined."""
     if isinstance(column.dtype, pd.DatetimeTZDtype) or column.dtype.kind in "mM":
-        numbers = pd.Series(column.astype("int64"), dtype="Int64").where(column.notna())
-        return _plain(pa.array(numbers))
+        return pa.array(column.astype("int64"), mask=column.isna().to_numpy())
     if column.dtype == object:
         values = [None if _missing(one) else str(one) for one in column]
         return pa.array(values, _LARGE)
-    return _plain(pa.array(column, from_pandas=True))
-
-
-def _plain(array: Any) -> pa.Array:
-    whole = array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array
+    whole = pa.array(column, from_pandas=True)
+    whole = whole.combine_chunks() if isinstance(whole, pa.ChunkedArray) else whole
     if pa.types.is_list(whole.type):
         return pc.binary_join(whole, ",").cast(_LARGE)
-    return whole.cast(_LARGE)
+    return whole if _is_label(whole) or pa.types.is_integer(whole.type) else whole.cast(_LARGE)
+
+
+def _named(name: str, column: pa.Array) -> pa.Array:
+    """Put a field's name before the few distinct values of a label; other columns as they are."""
+    if not _is_label(column):
+        return column
+    parts = pa.scalar(name, _LARGE), column.dictionary, pa.scalar(_UNIT, _LARGE)
+    values = pc.binary_join_element_wise(*parts)
+    return pa.DictionaryArray.from_arrays(column.indices, values)
+
+
+def _is_label(column: pa.Array) -> bool:
+    return pa.types.is_dictionary(column.type) and pa.types.is_large_string(column.type.value_type)
 
 
 def _missing(value: object) -> bool:

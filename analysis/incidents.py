@@ -1,64 +1,192 @@
-"""Group alerts into incidents. Here: one incident per alert; deliveries of one alert are folded.
+"""Group alerts into incidents, and say why each alert is in its own.
 
-In: alerts. Out: the alerts with `incident_id`, and a frame of incidents. Ids come from content,
-so the same input gives the same ids in any order.
+In: alerts. Out: the alerts with `incident_id`, one row per incident, and the links: which field
+joined which alerts. What joins is data (`joining`), who belongs together then follows (`forest`).
+Ids come from content, so the same alerts give the same incidents in any order.
 """
 
 from __future__ import annotations
 
-import hashlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
+import pandas as pd
+
+from analysis import triage
+from analysis.forest import Forest
+from analysis.grouping import Groups, distinct
 from analysis.identity import identify
-from analysis.schema import require
+from analysis.joining import Ordered, Pairs, pairs
+from analysis.knowledge import joining, tactics
+from analysis.knowledge.masks import coded
+from analysis.schema import PRIORITY, TIME, require
 
 if TYPE_CHECKING:
-    import pandas as pd
+    from collections.abc import Iterable, Sequence
 
 
-def correlate(alerts: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+
+class Correlation(NamedTuple):
+    """What `correlate` returns: three frames."""
+
+    alerts: pd.DataFrame
+    incidents: pd.DataFrame
+    links: pd.DataFrame
+
+
+def correlate(
+    alerts: pd.DataFrame, *, gap: str | pd.Timedelta = "15min", by: str = "activity"
+) -> Correlation:
     """Give each alert its incident.
+
+    Alerts are of one incident where they share a container, a pod, a login session or, in cloud and
+    audit sources, actor and source address, with no more than `gap` between one and the next; and
+    where they name one process (`knowledge/joins.toml` has each rule and its reason). A missing
+    value joins nothing, and an alert without a time stays alone.
 
     Parameters
     ----------
     alerts : DataFrame
-        As `read_alerts` returns it. Reads `time`, `priority`, `rule`, `hostname`, and what
-        `identify` reads.
+        As `read_alerts` returns it. Reads `time`, `priority`, `rule`, `source`, `hostname`, what
+        `identify` reads, and the fields named in `joins.toml`, each where the frame has it.
+    gap : time span
+        The longest pause inside an incident.
+    by : {"activity", "alert"}
+        "alert" makes one incident per alert.
 
     Returns
     -------
     alerts : DataFrame
-        A copy with `alert_id` (see `identify`) and `incident_id` (str): `inc-` and 16
-        hexadecimal digits.
+        A copy with `alert_id` (see `identify`) and `incident_id` (str): `inc-` and the 16
+        hexadecimal digits of the incident's first alert, by time, then by `alert_id`. So the id
+        stays whatever happens elsewhere, and while later alerts join; an earlier alert that
+        arrives late renames the incident.
     incidents : DataFrame
-        One row per incident, by time: `incident_id`, `first_seen`, `last_seen`
-        (datetime64[ns, UTC]), `priority` (the highest), `rule`, `hostname`, `records` (int,
-        how often the alert was received).
+        One row per incident, by time: `incident_id` (str), `first_seen`, `last_seen`
+        (datetime64[ns, UTC]), `duration` (timedelta64[ns]), `priority` (the highest), `score`
+        (float, 0 to 100, see `triage.score`), `rules`, `tactics` (in the order of the kill chain),
+        `hosts`, `containers` (ids), `images`, `users` (tuples of str, as they came first),
+        `alerts` (int, distinct), `records` (int, with every delivery of an alert).
+    links : DataFrame
+        A spanning forest, one row less than an incident has alerts: `alert_id` was joined with
+        the earlier `other_alert_id` for this `reason` (category); the one holds in its `field`, the
+        other in its `other_field` (mostly the same), this `value` (str).
 
     Raises
     ------
     AlertSchemaError
         If a column above is missing.
+    ValueError
+        If `by` is neither, or `gap` no time span, or negative.
     """
-    require(alerts, ("time", "priority", "rule", "hostname"), by="correlate")
+    require(alerts, ("time", "priority", "rule", "hostname", "source"), by="correlate")
+    span = pd.Timedelta(gap)
+    if by not in ("activity", "alert") or pd.isna(span) or span.value < 0:
+        raise ValueError(f"by={by!r}, gap={gap!r}: give activity or alert, and a span as 15min")
     attrs = alerts.attrs
     if "alert_id" not in alerts:
         alerts = identify(alerts)
-    known = {alert: incident_id([alert]) for alert in alerts["alert_id"].unique()}
-    alerts = alerts.assign(incident_id=alerts["alert_id"].map(known).astype("str"))
-    alerts.attrs = attrs
-    incidents = alerts.groupby("incident_id", as_index=False).agg(
-        first_seen=("time", "min"),
-        last_seen=("time", "max"),
-        priority=("priority", "max"),
-        rule=("rule", "first"),
-        hostname=("hostname", "first"),
-        records=("alert_id", "size"),
+    order, place = distinct(alerts)
+    forest = Forest(len(order))
+    ordered = Ordered(alerts, order)
+    found = _join(pairs(ordered, span), forest) if by == "activity" else []
+    is_first = forest.root == np.arange(len(order))
+    roots, group = np.flatnonzero(is_first), (np.cumsum(is_first) - 1)[forest.root]
+    ids = alerts["alert_id"].iloc[order]
+    own = pd.Series("inc-" + ids.iloc[roots].str[2:].array, dtype="str")
+    in_incident = own.take(group).take(place)
+    correlated = alerts.assign(incident_id=in_incident.array)
+    correlated.attrs = attrs
+    groups = Groups(alerts, order, group, len(roots))
+    incidents = _incidents(groups, own, roots, group[place])
+    return Correlation(correlated, incidents, _links(found, alerts, order))
+
+
+def _join(found: Iterable[Pairs], forest: Forest) -> list[Pairs]:
+    """Join what the pairs join; return of them those that were needed."""
+    needed = []
+    for one in found:
+        kept = forest.join(one.later, one.earlier)
+        parts = (part[kept] for part in (one.later, one.earlier, one.field, one.other_field))
+        needed.append(Pairs(one.reason, one.fields, *parts))
+    return needed
+
+
+def _incidents(
+    groups: Groups, own: pd.Series, roots: Any, belongs: Any
+) -> pd.DataFrame:
+    measures = triage.measure(groups)
+    first = groups.alerts["time"].iloc[groups.rows[roots]].reset_index(drop=True)
+    newest = np.empty(groups.count, dtype="int64")
+    newest[groups.group] = np.arange(len(groups.rows))  # in order of time: the last one stays
+    last = groups.alerts["time"].iloc[groups.rows[newest]].reset_index(drop=True)
+    incidents = pd.DataFrame(
+        {
+            "incident_id": own,
+            "first_seen": first.astype(TIME),
+            "last_seen": last.astype(TIME),
+            "duration": (last - first).astype("timedelta64[ns]"),
+            "priority": _highest(groups, belongs),
+            "score": triage.points(measures).sum(axis=1).round(1),
+            "rules": groups.named("rule"),
+            "tactics": groups.tuples(*np.nonzero(measures.tactics), list(tactics().values())),
+            "hosts": groups.named("hostname"),
+            "containers": groups.named("container.id", without=("", "host")),
+            "images": groups.named("container.image.repository"),
+            "users": groups.named(*joining()["users"]["fields"]),
+            "alerts": np.bincount(groups.group, minlength=groups.count),
+            "records": np.bincount(belongs, minlength=groups.count),
+        }
     )
-    return alerts, incidents.sort_values(["first_seen", "incident_id"], ignore_index=True)
+    return incidents.reset_index(drop=True)
 
 
-def incident_id(alert_ids: list[str]) -> str:
-    """Return the id of the incident made of these alerts, whatever their order."""
-    content = "\n".join(sorted(set(alert_ids)))
-    return "inc-" + hashlib.sha256(content.encode()).hexdigest()[:16]
+def _highest(groups: Groups, belongs: Any) -> pd.Categorical:
+    """Return the highest priority of each incident, over every record: deliveries may differ."""
+    codes = groups.alerts["priority"].astype(PRIORITY).cat.codes.to_numpy()
+    found = np.full(groups.count, -1, dtype=codes.dtype)
+    np.maximum.at(found, belongs, codes)
+    return pd.Categorical.from_codes(found, dtype=PRIORITY)
+
+
+def _links(found: Sequence[Pairs], alerts: pd.DataFrame, order: Any) -> pd.DataFrame:
+    """Return the links, by time of the later alert."""
+    reasons = [one.reason for one in found]
+    fields = list(dict.fromkeys(field for one in found for field in one.fields))
+    none = np.zeros(0, dtype="int64")
+    later = np.concatenate([none, *(one.later for one in found)])
+    sort = np.argsort(later, kind="stable")
+
+    def whole(parts: Iterable[Any]) -> Any:
+        return np.concatenate([none, *parts])[sort]
+
+    def place(one: Pairs, at: Any) -> Any:
+        return np.array([fields.index(field) for field in one.fields])[at]
+
+    later, earlier = order[later[sort]], order[whole(one.earlier for one in found)]
+    field = whole(place(one, one.field) for one in found)
+    reason = whole(np.full(len(one.later), at) for at, one in enumerate(found))
+    return pd.DataFrame(
+        {
+            "alert_id": alerts["alert_id"].iloc[later].array,
+            "other_alert_id": alerts["alert_id"].iloc[earlier].array,
+            "reason": pd.Categorical.from_codes(reason, reasons),
+            "field": pd.Categorical.from_codes(field, fields),
+            "value": _values(alerts, later, field, fields),
+            "other_field": pd.Categorical.from_codes(
+                whole(place(one, one.other_field) for one in found), fields
+            ),
+        }
+    )
+
+
+def _values(alerts: pd.DataFrame, rows: Any, field: Any, fields: Sequence[str]) -> Any:
+    """Return the value of each row's own field, as text."""
+    parts, places = [pd.array([], dtype="str")], [np.zeros(0, dtype="int64")]
+    for at, name in enumerate(fields):
+        held = np.flatnonzero(field == at)
+        codes, values = coded(alerts[name].iloc[rows[held]])
+        parts.append(pd.array(list(map(str, values)), dtype="str").take(codes))
+        places.append(held)
+    back = np.argsort(np.concatenate(places), kind="stable")
+    return pd.Series(parts[0]._concat_same_type(parts)).take(back).array

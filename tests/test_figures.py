@@ -17,9 +17,10 @@ from matplotlib.patches import FancyBboxPatch
 import analysis as fa
 from analysis import figures
 from analysis.errors import AlertSchemaError
+from analysis.figures.chosen import choose
 from analysis.figures.clock import parts, place
-from analysis.figures.folding import fold
 from analysis.figures.marks import TACTICS, clusters
+from analysis.knowledge import tactics
 
 from .conftest import case_of, story
 
@@ -274,7 +275,7 @@ def test_two_hundred_of_a_kind_stay_readable():
                           for i in range(192))]  # fmt: skip
     picture = figures.process_tree(processes(*rows))
 
-    assert len(fold(processes(*rows), 60)) <= 60
+    assert len(choose(processes(*rows), 60)) <= 60
     assert overlapping(picture) == []
     assert len(picture.alt) < 1_500
 
@@ -360,7 +361,7 @@ def test_every_process_is_drawn_or_counted(told, most):
         for i, (above, name, alerts) in enumerate(told)
     ]
     frame = processes(*rows)
-    drawn = fold(frame, most)
+    drawn = choose(frame, most)
     own = drawn[drawn["process"] >= 0]
     parents = pd.Index(frame["process_id"]).get_indexer(frame["parent_id"])
     between = set()
@@ -386,7 +387,10 @@ def alerts_of(*told: tuple) -> pd.DataFrame:
     frame = pd.DataFrame(rows, columns=["time", "proc.name", "tags", "container.id"])
     times = START + pd.to_timedelta(frame["time"], unit="s")
     return frame.assign(
-        time=times.astype("datetime64[ns, UTC]"), hostname="web-1", source="syscall"
+        time=times.astype("datetime64[ns, UTC]"),
+        hostname="web-1",
+        rule="A rule of ours",
+        source="syscall",
     )
 
 
@@ -409,25 +413,26 @@ def test_activity_by_process_and_tactic():
     """A row per process and tactic, by the first alert, tactics by kill chain; the count at the end."""
     picture = figures.activity(alerts_of(*INTRUSION))
     names = ["sh", "curl", "cat", "scp"]
-    lanes = ["execution", "persistence", "command and control", "credential access",
-             "exfiltration", "no tactic tagged"]  # fmt: skip
+    lanes = ["Execution", "Persistence", "Command and Control", "Credential Access",
+             "Exfiltration", "no tactic known"]  # fmt: skip
 
     assert [t for _, _, t in texts(picture) if t in names] == names
     assert [t for _, _, t in texts(picture) if t in lanes] == lanes
-    assert line_of(picture, "sh") == ["sh", "execution", "2"]
+    assert line_of(picture, "sh") == ["sh", "Execution", "2"]
     assert picture.alt == (
         "Activity: 6 alerts, 4 process names, 2026-03-01 10:00:00 to 16:00:30 UTC. "
-        "sh: 2 execution; curl: 1 persistence, 1 command and control; cat: 1 credential access; "
-        "scp: 1 exfiltration, 1 no tactic tagged."
+        "sh: 2 Execution; curl: 1 Persistence, 1 Command and Control; cat: 1 Credential Access; "
+        "scp: 1 Exfiltration, 1 no tactic known."
     )
     assert overlapping(picture) == []
 
 
 def test_each_tactic_has_a_shape_and_a_colour_of_its_own():
-    """No two tactics share a shape; two of one colour differ in shape anyway."""
+    """Each tactic of ATT&CK, in the order of the kill chain; no two share a shape."""
     shapes = [shape for shape, _ in TACTICS.values()]
 
-    assert len(set(shapes)) == len(shapes) == 14
+    assert list(TACTICS) == list(tactics().values())
+    assert len(set(shapes)) == len(shapes)
 
 
 def test_hours_of_silence_are_cut_out():
@@ -493,7 +498,7 @@ def test_activity_without_process_or_time():
 
 def test_tags_that_only_look_like_tactics():
     """A tag `impact` is a word; only `mitre_impact` is the tactic."""
-    assert "sh: 1 no tactic tagged" in figures.activity(alerts_of((0, "sh", ("impact",)))).alt
+    assert "sh: 1 no tactic known" in figures.activity(alerts_of((0, "sh", ("impact",)))).alt
 
 
 @pytest.mark.parametrize(("name", "seen"), HOSTILE.values(), ids=HOSTILE)

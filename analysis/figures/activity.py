@@ -48,8 +48,9 @@ def activity(alerts: pd.DataFrame, *, most: int = 40) -> Picture:
     Parameters
     ----------
     alerts : DataFrame
-        As `read_alerts` or `correlate` returns it. Reads `time`, `tags`; `hostname`,
-        `container.id`, `proc.name`, `priority`, `source`, `process_id`, `alert_id` where there.
+        As `read_alerts` or `correlate` returns it. Reads `time`, `rule`, `source`,
+        `tags`; `hostname`, `container.id`, `proc.name`, `priority`, `process_id`, `alert_id` where
+        there. Tactics are those of `tactics`.
     most : int, default 40
         Rows at most; the processes of highest priority, then the rarest have their own, the
         others share one for each tactic.
@@ -62,7 +63,7 @@ def activity(alerts: pd.DataFrame, *, most: int = 40) -> Picture:
     Raises
     ------
     AlertSchemaError
-        If `time` or `tags` is missing.
+        If `time`, `rule`, `source` or `tags` is missing.
 
     Examples
     --------
@@ -71,7 +72,7 @@ def activity(alerts: pd.DataFrame, *, most: int = 40) -> Picture:
     >>> picture.alt[:38]
     'Activity: 3 alerts, 3 process names, 2'
     """
-    require(alerts, ("time", "tags"), by="figures.activity")
+    require(alerts, ("time", "rule", "source", "tags"), by="figures.activity")
     marks = tactics(alerts)
     title, when = heading(marks)
     dated = marks[marks["time"].notna()]

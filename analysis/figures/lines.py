@@ -117,7 +117,7 @@ def _notes(process: Mapping[Any, Any], row: Mapping[Any, Any], *, several: bool)
         "inferred": process["inferred"],
         "reparented": process["reparented"],
         "session leader": pd.notna(leader) and bool(leader),
-        f"terminal {short(terminal, 12)}": terminal not in ("", "0"),
+        f"terminal {short(terminal, 12)}": terminal not in ("", "none"),
     }
     return [note for note, there in notes.items() if there]
 

@@ -11,33 +11,35 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from analysis.features import event_sources
 from analysis.figures.lines import called
 from analysis.figures.picture import counted
+from analysis.tactics import tactics_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
     from numpy.typing import NDArray
 
 # by kill chain; colours of Okabe and Ito, told apart with any colour vision
 TACTICS: dict[str, tuple[Any, str]] = {
-    "reconnaissance": ("<", "#56b4e9"),
-    "resource development": ("h", "#f0e442"),
-    "initial access": (">", "#0072b2"),
-    "execution": ("o", "#d55e00"),
-    "persistence": ("s", "#009e73"),
-    "privilege escalation": ("^", "#cc79a7"),
-    "defense evasion": ("D", "#e69f00"),
-    "credential access": ("*", "#f0e442"),
-    "discovery": ("v", "#56b4e9"),
-    "lateral movement": ("P", "#0072b2"),
-    "collection": ("p", "#009e73"),
-    "command and control": ("X", "#d55e00"),
-    "exfiltration": ("d", "#cc79a7"),
-    "impact": ((4, 1, 0), "#e69f00"),
+    "Reconnaissance": ("<", "#56b4e9"),
+    "Resource Development": ("h", "#f0e442"),
+    "Initial Access": (">", "#0072b2"),
+    "Execution": ("o", "#d55e00"),
+    "Persistence": ("s", "#009e73"),
+    "Privilege Escalation": ("^", "#cc79a7"),
+    "Defense Evasion": ("D", "#e69f00"),
+    "Credential Access": ("*", "#f0e442"),
+    "Discovery": ("v", "#56b4e9"),
+    "Lateral Movement": ("P", "#0072b2"),
+    "Collection": ("p", "#009e73"),
+    "Command and Control": ("X", "#d55e00"),
+    "Exfiltration": ("d", "#cc79a7"),
+    "Impact": ((4, 1, 0), "#e69f00"),
 }
 """Mark and colour of each tactic."""
-NO_TACTIC = "no tactic tagged"
+NO_TACTIC = "no tactic known"
 
 PLACE = ["hostname", "container.id"]
 """Where a process ran."""
@@ -49,21 +51,21 @@ _SAID = 12
 def tactics(alerts: pd.DataFrame) -> pd.DataFrame:
     """Return one row per alert and tactic: `time`, `tactic`, `name`, `alert`, `process`, `PLACE`.
 
-    Tactics are those of the rule's tags (`mitre_execution`), else that none is tagged.
+    An alert of which no tactic is known has one row that says so.
     """
     count = len(alerts)
     frame = pd.DataFrame({"time": alerts["time"].to_numpy(), "alert": np.arange(count)})
-    for column in (*PLACE, "proc.name", "source", "process_id"):
+    for column in (*PLACE, "proc.name", "process_id"):
         given = alerts[column] if column in alerts else pd.Series(index=alerts.index, dtype="str")
         frame[column] = given.astype("object").where(given.notna(), "").to_numpy()
     priority = alerts["priority"].cat.codes if "priority" in alerts else pd.Series(0, alerts.index)
     frame["priority"] = priority.to_numpy()
     named = frame["proc.name"] != ""
-    of = frame["source"].where(frame["source"] == "", ", " + frame["source"])
-    frame["name"] = frame["proc.name"].where(named, "no process" + of)
+    frame["source"] = event_sources(alerts).astype("str").to_numpy()
+    frame["name"] = frame["proc.name"].where(named, "no process, " + frame["source"])
     frame["time"] = pd.to_datetime(frame["time"], utc=True)
-    told: dict[Any, list[str]] = {}
-    frame["tactic"] = [told.get(t) or told.setdefault(t, _told(t)) for t in alerts["tags"]]
+    keys = zip(alerts["rule"].astype("str"), frame["source"], alerts["tags"], strict=True)
+    frame["tactic"] = [tactics_of(*key) or (NO_TACTIC,) for key in keys]
     if "alert_id" in alerts:
         # one alert delivered twice is one alert
         frame["alert"] = pd.factorize(alerts["alert_id"])[0]
@@ -156,11 +158,6 @@ def folded(marks: pd.DataFrame, most: int) -> pd.DataFrame:
     names = marks["name"].where(~hidden, f"+{len(out):,} more")
     places = {column: marks[column].where(~hidden, "") for column in PLACE}
     return marks.assign(name=names, folded=hidden, **places)
-
-
-def _told(tags: Iterable[str]) -> list[str]:
-    words = {tag[6:].replace("_", " ") for tag in tags if tag.startswith("mitre_")}
-    return [tactic for tactic in TACTICS if tactic in words] or [NO_TACTIC]
 
 
 def _distinct(ids: pd.Series[Any]) -> int:

@@ -2,7 +2,7 @@
 
 Drawn as `tree` and `ps f` do it: children indented below their parent, earliest first. What a
 link rests on shows in its line: solid where the alerts tell pids, dashed where it is inferred from
-names. `folding` chooses the rows.
+names. `chosen` chooses the rows.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 from matplotlib.patches import Rectangle
 
-from analysis.figures.folding import fold
+from analysis.figures.chosen import choose
 from analysis.figures.lines import lines, title, words
 from analysis.figures.picture import (
     CELL,
@@ -66,7 +66,7 @@ def process_tree(processes: pd.DataFrame, *, most: int = 60) -> Picture:
         As `ProcessTree.processes`.
     most : int, default 60
         Rows at most. Where there are more processes, those of one shape are folded into a count;
-        the rarest with an alert are kept (see `folding`).
+        the rarest with an alert are kept (see `chosen`).
 
     Returns
     -------
@@ -80,15 +80,17 @@ def process_tree(processes: pd.DataFrame, *, most: int = 60) -> Picture:
 
     Examples
     --------
-    >>> from analysis import figures, process_tree
-    >>> figures.process_tree(process_tree(alerts).processes)  # doctest: +SKIP
+    >>> from analysis import figures, process_tree, read_alerts
+    >>> alerts, rejects = read_alerts("data/alerts/terminal_shell_in_container.jsonl")
+    >>> figures.process_tree(process_tree(alerts).processes).alt[:41]
+    'Process tree: 2 processes on worker-3, 1 '
     """
     require(processes, NEEDED, by="figures.process_tree")
     if processes.empty:
         axes = canvas(_WIDTH, 0.4)
         write(axes, _LEFT, 0.2, "No process known.", color=FAINT)
         return Picture(axes.figure, "No process known.")  # type: ignore[arg-type]
-    rows = fold(processes, most)
+    rows = choose(processes, most)
     shown = lines(rows, processes)
     height = _TOP + _ROW * (len(shown) + 1.6)
     axes = canvas(_WIDTH, height)

@@ -24,6 +24,7 @@ from analysis.knowledge.model import (
     Condition,
     Deciding,
     Field,
+    Join,
     Playbook,
     make,
     make_all,
@@ -41,8 +42,11 @@ __all__ = [
     "Condition",
     "Deciding",
     "Field",
+    "Join",
     "Playbook",
     "identity_fields",
+    "joining",
+    "joins",
     "known_fields",
     "legal_patterns",
     "load_playbooks",
@@ -50,11 +54,16 @@ __all__ = [
     "playbook_for",
     "readings",
     "slug",
+    "tactic_of",
+    "tactics",
     "techniques",
     "tools",
     "topic_of",
+    "weights",
 ]
 
+# GCP's rules put words behind the number: T1562-impair-defenses, TA0005-defense-evasion
+_ATTACK = re.compile(r"(TA?\d{4})(?:\.\d{3})?(?:-|\Z)")
 # where a field that fields.toml does not name belongs, by how its name starts
 _TOPICS = {
     "container.": "container",
@@ -132,6 +141,49 @@ def legal_patterns() -> dict[str, str]:
 def techniques() -> dict[str, str]:
     """Return the names of the ATT&CK techniques and tactics that the kit speaks of, by id."""
     return {str(key): str(name) for key, name in _load("attack.toml").items()}
+
+
+@cache
+def joins() -> tuple[Join, ...]:
+    """Return what makes two alerts one story, the strongest first: `joins.toml`."""
+    return make_all(Join, joining()["join"], "joins.toml: join")
+
+
+@cache
+def joining() -> dict[str, Any]:
+    """Return the tables of `joins.toml`: values that join nothing, lineage, fields of users."""
+    return _load("joins.toml")
+
+
+@cache
+def tactics() -> dict[str, str]:
+    """Return the ATT&CK Enterprise tactics in the order of the kill chain: id -> name."""
+    return {str(key): str(name) for key, name in _load("tactics.toml")["tactic"].items()}
+
+
+@cache
+def tactic_of(tag: str) -> str | None:
+    """Return the tactic that a rule's tag or a technique means, by name: `tactics.toml`.
+
+    >>> tactic_of("mitre_credential_access"), tactic_of("T1562-impair-defenses"), tactic_of("host")
+    ('Credential Access', 'Defense Evasion', None)
+    """
+    named, odd = tactics(), _load("tactics.toml")["odd"]
+    tag = odd.get(tag, tag)
+    if tag.startswith("mitre_"):
+        words = tag.removeprefix("mitre_").replace("_", " ")
+        return next((name for name in named.values() if name.lower() == words), None)
+    found = _ATTACK.match(tag)
+    if found is None:
+        return None
+    tactic = _load("tactics.toml")["technique"].get(found[1], found[1])
+    return named.get(tactic)
+
+
+@cache
+def weights() -> dict[str, Any]:
+    """Return the triage weights, each with its reason: `weights.toml`."""
+    return _load("weights.toml")
 
 
 @cache

@@ -28,6 +28,9 @@ OPERATORS = (
 )
 """What a condition may ask; `named` asks by a pattern of names.toml."""
 
+PLACEHOLDER = re.compile(r"\{([a-z][a-z0-9_.]*(?:\[\d+\])?)\}")
+"""A field that a claim quotes, in braces."""
+
 _Made = TypeVar("_Made")
 
 
@@ -54,6 +57,11 @@ class Check:
     severity: str = "informational"
     techniques: tuple[str, ...] = ()
     leads_to: str = ""
+
+    @property
+    def named(self) -> list[str]:
+        """The fields that the claim quotes; where one is missing, the claim cannot be made."""
+        return PLACEHOLDER.findall(self.claim)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +143,19 @@ class Field:
     meaning: str
     legal: str = ""
     kind: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Join:
+    """What makes two alerts of `sources` one story: equal `fields`, one equal value of `one_of`."""
+
+    reason: str
+    by: str
+    fields: tuple[str, ...]
+    sources: tuple[str, ...] = ("syscall",)
+    one_of: tuple[str, ...] = ()
+    telling: str = ""
+    all: tuple[Condition, ...] = ()
 
 
 _PARTS: dict[str, Callable[[Any, str], Any]] = {

@@ -6,13 +6,13 @@ A table of one alert quotes it; one of many counts them.
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from analysis.duplicates import fold_duplicates
+from analysis import folding
 from analysis.knowledge import known_fields, topic_of
 from analysis.lineage import field_level, relation
-from analysis.shown import Cell, Shown, as_received, code, lines, render, table, text
-from analysis.tables.words import TOPICS, moment, or_unknown
+from analysis.shown import Shown, as_received, code, lines, render, table, text
+from analysis.tables.words import TOPICS, moment
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -70,32 +70,34 @@ def fields(case: Case, topic: str) -> Shown:
 
 
 def duplicates(alerts: pd.DataFrame) -> Shown:
-    """Show alerts that tell the same but for their time as one row with a count.
+    """Show what happened more than once as one row with its counts.
 
     Parameters
     ----------
     alerts : DataFrame
-        As `read_alerts` or `correlate` returns it.
+        As `correlate` returns it; see `folding.duplicates`.
 
     Examples
     --------
-    >>> from analysis import read_alerts, tables
+    >>> from analysis import correlate, read_alerts, tables
     >>> alerts, rejects = read_alerts(["data/alerts/fileless_execution.jsonl"] * 2)
-    >>> tables.duplicates(alerts).text.splitlines()[1][:37]
-    'Rule | Process | Command or text | Fi'
+    >>> tables.duplicates(correlate(alerts).alerts).text.splitlines()[1]
+    'Rule | What they share | Alerts | Received | First (UTC) | Last (UTC)'
     """
-    folded = fold_duplicates(alerts)
-    rows = [_duplicate(row) for row in folded.to_dict("records") if row["records"] > 1]
-    once = len(folded) - len(rows)
-    caption = "Alerts that tell the same but for their time, the most frequent first"
-    headings = ["Rule", "Process", "Command or text", "File or connection", "Where", "Alerts",
-                "Received", "First (UTC)", "Last (UTC)"]  # fmt: skip
-    return table(
-        f"{caption}; {once:,} more came once" if once else caption,
-        headings,
-        rows,
-        "No alert was repeated." if len(folded) else "No alert.",
-    )
+    rows = [
+        [
+            text(row["rule"]),
+            code(row["what"]),
+            text(f"{row['alerts']:,}"),
+            text(f"{row['records']:,}"),
+            text(moment(row["first_seen"])),
+            text(moment(row["last_seen"])),
+        ]
+        for row in folding.duplicates(alerts).to_dict("records")
+    ]
+    headings = ["Rule", "What they share", "Alerts", "Received", "First (UTC)", "Last (UTC)"]
+    caption = "Alerts that tell the same but for when, the most frequent first"
+    return table(caption, headings, rows, "No alert was repeated.")
 
 
 def raw(case: Case) -> Shown:
@@ -144,24 +146,6 @@ def _events(case: Case) -> Shown:
     ]
     headings = ["Time (UTC)", "Rule", "Priority", "Host", "Alert id (derived)", "Where"]
     return table(f"The {len(rows):,} alerts of incident {case.incident_id}", headings, rows)
-
-
-def _duplicate(row: dict[Any, Any]) -> list[Cell]:
-    container = row["container.id"]
-    where = [or_unknown(row["hostname"])]
-    where += [f"container {container}"] if container not in (None, "host") else []
-    return [
-        text(or_unknown(row["rule"])),
-        *[
-            code(value) if value else text("")
-            for value in (row["proc.name"], row["proc.cmdline"] or row["output"], row["fd.name"])
-        ],
-        text(", ".join(where)),
-        text(f"{row['alerts']:,}"),
-        text(f"{row['records']:,}"),
-        text(moment(row["first_seen"])[:19]),
-        text(moment(row["last_seen"])[:19]),
-    ]
 
 
 def _meaning(name: str) -> str:

@@ -25,7 +25,7 @@ _NEAREST = 3  # ancestors drawn directly above a process, where the way to the r
 _LONG = 8  # processes; a longer way is shortened
 
 
-def fold(processes: pd.DataFrame, most: int) -> pd.DataFrame:
+def choose(processes: pd.DataFrame, most: int) -> pd.DataFrame:
     """Return the rows of a tree's figure, at most about `most`.
 
     Parameters
@@ -48,7 +48,7 @@ def fold(processes: pd.DataFrame, most: int) -> pd.DataFrame:
     tree = _Tree(processes)
     drawn = np.ones(tree.size, dtype=bool)
     if tree.size > most:
-        chosen = tree.choose(most)
+        chosen = tree.worth(most)
         drawn = _mask(chosen, tree.size)
         while chosen and (over := int(drawn.sum()) + tree.counts(drawn) - most) > 0:
             del chosen[-max(1, over // 2) :]
@@ -78,7 +78,7 @@ class _Tree:
         self.place[order] = np.arange(self.size)
         self.commands = pd.factorize(processes["proc.cmdline"])[0]
 
-    def choose(self, most: int) -> list[int]:
+    def worth(self, most: int) -> list[int]:
         """Return processes worth a row, best first, each after what leads to it."""
         shape = self._shapes()
         frame = pd.DataFrame(
@@ -95,9 +95,9 @@ class _Tree:
         again = frame.duplicated(["shape", "command", "quiet"])
         # one without an alert is drawn for what lies below it, so not for itself
         quiet = frame["quiet"] & bool((self.alerts > 0).any())
-        worth = frame.assign(repeated=repeated)[~again & ~quiet]
+        ranked = frame.assign(repeated=repeated)[~again & ~quiet]
         chosen: dict[int, None] = {}
-        for process in worth.sort_values(["repeated", "often", "place"]).index:
+        for process in ranked.sort_values(["repeated", "often", "place"]).index:
             if len(chosen) >= most:
                 break
             chosen |= dict.fromkeys(self._way(process, chosen))

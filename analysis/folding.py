@@ -1,0 +1,110 @@
+"""Fold repetitions: alerts of one incident that tell the same, but for when and by which process id.
+
+In: alerts with their incidents. Out: one row per thing that happened, with how often it did. Every
+field counts but those that say which single event it was (`joins.toml`, `repetition`), so that
+nothing can hide in a crowd by its rule or name alone.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from analysis.grouping import distinct
+from analysis.identity import liken
+from analysis.intake import kind_of
+from analysis.knowledge import joining
+from analysis.schema import require
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_TIMES = ("abstime", "reltime")
+_CLIENT_PORT = r":\d+->"  # a connection's name is client->server; the client's port is by chance
+
+
+def fold(alerts: pd.DataFrame) -> pd.DataFrame:
+    """Return what happened in each incident, and how often.
+
+    Parameters
+    ----------
+    alerts : DataFrame
+        As `correlate` returns it: with `alert_id` and `incident_id`.
+
+    Returns
+    -------
+    DataFrame
+        One row per distinct deed, the most frequent of each incident first: `incident_id`,
+        `alert_id` (of the first), `rule` (str), `what` (str: fields and values that all of them
+        share, as received), `alerts` (int, distinct), `records` (int, with every delivery),
+        `first_seen`, `last_seen` (datetime64[ns, UTC]), `members` (tuple of the alerts' ids).
+
+    Raises
+    ------
+    AlertSchemaError
+        If `alerts` was not correlated.
+    """
+    require(alerts, ("alert_id", "incident_id", "time", "rule"), by="fold")
+    rows, place = distinct(alerts)
+    one = alerts.iloc[rows]
+    if "fd.name" in one:
+        server = one["fd.name"].astype("str").str.replace(_CLIENT_PORT, "->", regex=True)
+        one = one.assign(**{"fd.name": server})
+    table = pd.DataFrame(
+        {
+            "incident_id": one["incident_id"].astype("str").array,
+            "deed": liken(one, _single(one.columns)).array,
+            "alert_id": one["alert_id"].array,
+            "time": one["time"].array,
+            "records": pd.Series(place).value_counts().sort_index().array,
+            "row": range(len(one)),
+        }
+    )
+    # by time, so that the first row of a group is its first alert
+    folded = table.groupby(["incident_id", "deed"], sort=False, as_index=False).agg(
+        row=("row", "first"),
+        alert_id=("alert_id", "first"),
+        alerts=("alert_id", "size"),
+        records=("records", "sum"),
+        first_seen=("time", "min"),
+        last_seen=("time", "max"),
+        members=("alert_id", tuple),
+    )
+    first = one.iloc[folded["row"]]
+    folded = folded.assign(rule=first["rule"].astype("str").array, what=_what(first).array)
+    ordered = folded.sort_values(
+        ["incident_id", "alerts", "row"], ascending=[True, False, True], ignore_index=True
+    )
+    columns = ["incident_id", "alert_id", "rule", "what", "alerts", "records"]
+    return ordered[[*columns, "first_seen", "last_seen", "members"]]
+
+
+def duplicates(alerts: pd.DataFrame) -> pd.DataFrame:
+    """Return of `fold` what happened more than once: several alerts, or several deliveries."""
+    folded = fold(alerts)
+    return folded[folded["records"] > 1].reset_index(drop=True)
+
+
+def _single(columns: Iterable[str]) -> frozenset[str]:
+    """Return the columns that say which single event an alert is about."""
+    table = joining()["repetition"]
+    return frozenset(
+        name
+        for name in columns
+        if name in table["single"]
+        or re.match(table["numbered"], name)
+        or kind_of(name) in _TIMES
+    )
+
+
+def _what(first: pd.DataFrame) -> pd.Series:
+    """Return the fields and values that tell what happened, as one text."""
+    text = pd.Series("", index=first.index, dtype="str")
+    for name in joining()["repetition"]["told"]:
+        if name in first:
+            value = first[name].astype("str")
+            told = f"{name}=" + value + " "
+            text = text + told.where(value.notna() & (value != ""), "")
+    return text.str.strip()
