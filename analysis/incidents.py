@@ -7,6 +7,7 @@ Ids come from content, so the same alerts give the same incidents in any order.
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -16,14 +17,17 @@ from analysis import triage
 from analysis.forest import Forest
 from analysis.grouping import Groups, distinct
 from analysis.identity import identify
-from analysis.joining import Ordered, Pairs, pairs
+from analysis.joining import Ordered, Pairs, lineage_pairs, pairs
 from analysis.knowledge import joining, tactics
 from analysis.knowledge.masks import coded
+from analysis.processes import ProcessTree, process_tree
 from analysis.schema import PRIORITY, TIME, require
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+
+_TREE = ("time", "evt.time", "hostname", "container.id", "user.loginuid")
 
 
 class Correlation(NamedTuple):
@@ -57,7 +61,8 @@ def correlate(
     Returns
     -------
     alerts : DataFrame
-        A copy with `alert_id` (see `identify`) and `incident_id` (str): `inc-` and the 16
+        A copy with `alert_id` (see `identify`), `process_id` (str, see `process_tree`; missing where
+        the alert tells no pid), and `incident_id` (str): `inc-` and the 16
         hexadecimal digits of the incident's first alert, by time, then by `alert_id`. So the id
         stays whatever happens elsewhere, and while later alerts join; an earlier alert that
         arrives late renames the incident.
@@ -89,17 +94,33 @@ def correlate(
     order, place = distinct(alerts)
     forest = Forest(len(order))
     ordered = Ordered(alerts, order)
-    found = _join(pairs(ordered, span), forest) if by == "activity" else []
+    tree = _tree(alerts)
+    found = []
+    if by == "activity":
+        found = _join(chain(pairs(ordered, span), lineage_pairs(ordered, tree, span)), forest)
     is_first = forest.root == np.arange(len(order))
     roots, group = np.flatnonzero(is_first), (np.cumsum(is_first) - 1)[forest.root]
     ids = alerts["alert_id"].iloc[order]
     own = pd.Series("inc-" + ids.iloc[roots].str[2:].array, dtype="str")
     in_incident = own.take(group).take(place)
-    correlated = alerts.assign(incident_id=in_incident.array)
+    correlated = alerts.assign(
+        incident_id=in_incident.array,
+        process_id=tree.alert_process.reindex(range(len(alerts))).astype("str").array,
+    )
     correlated.attrs = attrs
     groups = Groups(alerts, order, group, len(roots))
     incidents = _incidents(groups, own, roots, group[place])
     return Correlation(correlated, incidents, _links(found, alerts, order))
+
+
+def _tree(alerts: pd.DataFrame) -> ProcessTree:
+    """Return the tree of the processes that pids tell: names alone join nothing further."""
+    wanted = [name for name in alerts if name in _TREE or str(name).startswith("proc.")]
+    frame = alerts[wanted].reset_index(drop=True)
+    if "proc.pid" not in frame:
+        return process_tree(frame.iloc[:0])
+    known = frame["proc.pid"].notna().to_numpy(bool)
+    return process_tree(frame if known.all() else frame[known])
 
 
 def _join(found: Iterable[Pairs], forest: Forest) -> list[Pairs]:
@@ -151,7 +172,7 @@ def _highest(groups: Groups, belongs: Any) -> pd.Categorical:
 
 def _links(found: Sequence[Pairs], alerts: pd.DataFrame, order: Any) -> pd.DataFrame:
     """Return the links, by time of the later alert."""
-    reasons = [one.reason for one in found]
+    reasons = list(dict.fromkeys(one.reason for one in found))
     fields = list(dict.fromkeys(field for one in found for field in one.fields))
     none = np.zeros(0, dtype="int64")
     later = np.concatenate([none, *(one.later for one in found)])
@@ -165,7 +186,7 @@ def _links(found: Sequence[Pairs], alerts: pd.DataFrame, order: Any) -> pd.DataF
 
     later, earlier = order[later[sort]], order[whole(one.earlier for one in found)]
     field = whole(place(one, one.field) for one in found)
-    reason = whole(np.full(len(one.later), at) for at, one in enumerate(found))
+    reason = whole(np.full(len(one.later), reasons.index(one.reason)) for one in found)
     return pd.DataFrame(
         {
             "alert_id": alerts["alert_id"].iloc[later].array,
