@@ -68,7 +68,7 @@ def write_reports(
     Outcome
         As each report is done, or has failed.
     """
-    alerts, incidents = correlate(alerts)
+    alerts, incidents, _ = correlate(alerts)
     root = Path(out)
     root.mkdir(parents=True, exist_ok=True)
     outcomes = []
@@ -186,8 +186,8 @@ def _index(outcomes: list[Outcome], incidents: pd.DataFrame, rejects: pd.DataFra
             "link": f"{one.incident_id}/{PAGE}" if one.case else "",
             "disposition": one.case.disposition if one.case else "report failed",
             "priority": facts[one.incident_id]["priority"],
-            "rule": facts[one.incident_id]["rule"],
-            "hostname": tables.or_unknown(facts[one.incident_id]["hostname"]),
+            "rule": ", ".join(facts[one.incident_id]["rules"]),
+            "hostname": tables.or_unknown(", ".join(facts[one.incident_id]["hosts"])),
             "first_seen": tables.moment(facts[one.incident_id]["first_seen"]),
         }
         for one in outcomes
