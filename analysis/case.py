@@ -9,15 +9,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
+import numpy as np
+
 from analysis.commands import ReadyCommand, WithheldCommand, fill_commands
 from analysis.evidence import Exhibit, exhibits
-from analysis.findings import BenignCause, Finding, disposition, find, gravest, weigh_causes
+from analysis.findings import BenignCause, Finding, find, weigh_causes
+from analysis.folding import fold
 from analysis.gaps import Gap, find_gaps
 from analysis.incidents import correlate
 from analysis.knowledge import Playbook, playbook_for
 from analysis.lineage import ancestry
 from analysis.processes import process_tree
 from analysis.timeline import timeline
+from analysis.verdict import verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -26,6 +30,9 @@ if TYPE_CHECKING:
 
 _Item = TypeVar("_Item")
 
+MOST = 100
+"""How many alerts that tell something of their own are examined one by one."""
+
 
 @dataclass(frozen=True)
 class Case:
@@ -33,6 +40,7 @@ class Case:
 
     incident_id: str
     alerts: pd.DataFrame
+    folded: pd.DataFrame
     exhibits: tuple[Exhibit, ...]
     playbooks: tuple[Playbook, ...]
     findings: tuple[Finding, ...]
@@ -58,14 +66,44 @@ class Case:
         why = [finding.claim for finding in self.reasons] or [
             "No finding explains the alert, and none accuses: a person has to look."
         ]
+        counted = self._counted()
         lacking = list(dict.fromkeys(gap.field for gap in self.gaps))
         unknown = (
             [f"Not known from this incident's alerts: {', '.join(lacking)}."] if lacking else []
         )
-        return " ".join([*detections, f"Proposed disposition: {self.disposition}.", *why, *unknown])
+        proposed = f"Proposed disposition: {self.disposition}."
+        return " ".join([*detections, *counted, proposed, *why, *unknown])
+
+    @property
+    def unexamined(self) -> int:
+        """How many distinct alerts are filed and counted, but not examined one by one."""
+        return int((~self.folded["examined"]).sum())
+
+    def _counted(self) -> list[str]:
+        """Say how many alerts there are, where the first is not all."""
+        alerts, distinct = int(self.folded["alerts"].sum()), len(self.folded)
+        if alerts == 1:
+            return []
+        said = f"The incident has {alerts:,} alerts"
+        if distinct < alerts:
+            said += f"; but for time and process id, {distinct:,} tell something of their own"
+        if self.unexamined:
+            said += (
+                f", and of these the {len(self.exhibits):,} of highest priority, the rarest first, "
+                f"are examined here. {self.unexamined:,} are not: nothing is known of them but "
+                "their rule and how often they came"
+            )
+        return [f"{said}."]
 
 
-def investigate(alerts: pd.DataFrame, *, incident_id: str | None = None) -> Case:
+def investigate(
+    alerts: pd.DataFrame,
+    *,
+    incident_id: str | None = None,
+    gap: str = "15min",
+    by: str = "activity",
+    most: int = MOST,
+) -> Case:
     """Work out one incident.
 
     Parameters
@@ -74,11 +112,17 @@ def investigate(alerts: pd.DataFrame, *, incident_id: str | None = None) -> Case
         As `read_alerts` returns it; correlated here if it has no `incident_id` yet.
     incident_id : str, optional
         Which incident; may be left out where `alerts` holds just one.
+    gap, by : str
+        As `correlate` takes them, where it has not run yet.
+    most : int
+        How many alerts are examined one by one. Repetitions (see `folding.fold`) are examined once
+        and counted; what is beyond `most` is counted in `folded`, and keeps the incident from
+        being explained.
 
     Returns
     -------
     Case
-        Its `lineage` is a frame with one row per ancestor of the first alert's process (see
+        Its `folded` is as `folding.fold` returns it, with `examined` (bool); its `lineage` is a frame with one row per ancestor of the first alert's process (see
         `lineage.ancestry`), its `timeline` one with a row per moment (see `timeline.timeline`),
         its `processes` those of all its alerts (see `processes.process_tree`).
 
@@ -92,7 +136,7 @@ def investigate(alerts: pd.DataFrame, *, incident_id: str | None = None) -> Case
         If the source of an alert can no longer be read.
     """
     if "incident_id" not in alerts:
-        alerts = correlate(alerts)[0]
+        alerts = correlate(alerts, gap=gap, by=by).alerts
     known = alerts["incident_id"].unique().tolist()
     if incident_id is None:
         if len(known) != 1:
@@ -101,16 +145,20 @@ def investigate(alerts: pd.DataFrame, *, incident_id: str | None = None) -> Case
     if incident_id not in known:
         raise KeyError(f"no incident {incident_id}")
     chosen = alerts[alerts["incident_id"] == incident_id]
-    shown = exhibits(chosen)
+    chosen.attrs = alerts.attrs
+    folded = _examine(chosen, most)
+    first = folded.loc[folded["examined"], "alert_id"]
+    shown = exhibits(chosen[chosen["alert_id"].isin(first)])
     books = [playbook_for(e.rule, e.facts["source"]) for e in shown]
     pairs = list(zip(shown, books, strict=True))
     findings = [find(exhibit, book) for exhibit, book in pairs]
-    verdicts = [disposition(found) for found in findings]
-    overall = gravest(name for name, _ in verdicts)
+    unexamined = int((~folded["examined"]).sum())
+    proposed, reasons = verdict(list(zip(shown, findings, strict=True)), unexamined=unexamined)
     commands = [fill_commands(exhibit, book) for exhibit, book in pairs]
     return Case(
         incident_id=incident_id,
         alerts=chosen,
+        folded=folded,
         exhibits=tuple(shown),
         playbooks=_distinct(books),
         findings=_distinct(finding for found in findings for finding in found),
@@ -118,12 +166,23 @@ def investigate(alerts: pd.DataFrame, *, incident_id: str | None = None) -> Case
         gaps=_distinct(gap for exhibit, book in pairs for gap in find_gaps(exhibit, book)),
         commands=_distinct(command for ready, _ in commands for command in ready),
         withheld=_distinct(command for _, withheld in commands for command in withheld),
-        disposition=overall,
-        reasons=_distinct(f for name, leads in verdicts if name == overall for f in leads),
+        disposition=proposed,
+        reasons=_distinct(reasons),
         lineage=ancestry(shown[0].fields),
         timeline=timeline(shown),
         processes=process_tree(chosen.drop_duplicates("alert_id")).processes,
     )
+
+
+def _examine(alerts: pd.DataFrame, most: int) -> pd.DataFrame:
+    """Fold the alerts, and choose those to examine: the gravest, then the rarest, then the first."""
+    folded = fold(alerts)
+    priority = alerts.drop_duplicates("alert_id").set_index("alert_id")["priority"]
+    worst = priority.cat.codes.reindex(folded["alert_id"]).to_numpy()
+    order = np.lexsort((folded["alert_id"], folded["first_seen"], folded["alerts"], -worst))
+    examined = np.zeros(len(folded), dtype=bool)
+    examined[order[:most]] = True
+    return folded.assign(examined=examined)
 
 
 def _distinct(items: Iterable[_Item]) -> tuple[_Item, ...]:

@@ -102,6 +102,9 @@ def exhibits(alerts: pd.DataFrame) -> list[Exhibit]:
     """
     derived = derive(alerts)[list(DERIVED)].astype("object")
     found: dict[str, Exhibit] = {}
+    # once each, in order: one record may hold an alert twice
+    receipts: dict[str, dict[Receipt, None]] = {}
+    read: dict[Origin, dict[str, dict[str, Any]]] = {}
     for row, raw in enumerate(raw_records(alerts)):
         envelope = alerts.iloc[row]
         alert_id = str(envelope["alert_id"])
@@ -111,27 +114,27 @@ def exhibits(alerts: pd.DataFrame) -> list[Exhibit]:
             int(envelope["origin_offset"]),
             len(raw),
         )
-        receipt = Receipt(f"{place.file}:{place.line}", raw)
+        receipts.setdefault(alert_id, {})[Receipt(f"{place.file}:{place.line}", raw)] = None
         if alert_id in found:
-            first = found[alert_id]
-            if receipt not in first.receipts:  # one record may hold an alert twice
-                found[alert_id] = replace(first, receipts=(*first.receipts, receipt))
             continue
-        record = _record(raw, place, alert_id)
+        if place not in read:
+            read[place] = _records(raw, place, alert_id)
+        if alert_id not in read[place]:
+            raise SourceError(f"{place.file}:{place.line} no longer holds the alert {alert_id}")
+        record = read[place][alert_id]
         facts = _facts(record) | {str(k): v for k, v in derived.iloc[row].dropna().items()}
-        found[alert_id] = Exhibit(alert_id, envelope["time"], record, facts, (receipt,))
-    return sorted(found.values(), key=lambda exhibit: (str(exhibit.time), exhibit.alert_id))
+        found[alert_id] = Exhibit(alert_id, envelope["time"], record, facts, ())
+    whole = [replace(one, receipts=tuple(receipts[one.alert_id])) for one in found.values()]
+    return sorted(whole, key=lambda exhibit: (str(exhibit.time), exhibit.alert_id))
 
 
-def _record(raw: bytes, place: Origin, alert_id: str) -> dict[str, Any]:
-    """Return the alert of this id in a record; a wrapper's record may hold several."""
+def _records(raw: bytes, place: Origin, alert_id: str) -> dict[str, dict[str, Any]]:
+    """Return the alerts in a record by their ids: a wrapper's record may hold several."""
     records = [one for one in iter_records(place.file, raw) if isinstance(one, Record)]
-    if len(records) > 1:
-        ids = identify(frame_of(records))["alert_id"].tolist()
-        records = [one for one, own in zip(records, ids, strict=True) if own == alert_id]
-    if not records:
-        raise SourceError(f"{place.file}:{place.line} no longer holds the alert {alert_id}")
-    return records[0].alert
+    if len(records) == 1:
+        return {alert_id: records[0].alert}
+    ids = identify(frame_of(records))["alert_id"] if records else ()
+    return {own: one.alert for own, one in reversed(list(zip(ids, records, strict=True)))}
 
 
 def _facts(record: dict[str, Any]) -> dict[str, Any]:

@@ -98,6 +98,8 @@ def lineage_pairs(alerts: Ordered, tree: ProcessTree, gap: pd.Timedelta) -> Iter
     """
     table = joining()["lineage"]
     processes = tree.processes
+    if processes.empty:
+        return
     ids = pd.Index(_numbers(processes["process_id"]))
     parent = ids.get_indexer(_numbers(processes["parent_id"]))
     own = np.full(len(alerts.alerts), -1)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from analysis.evidence import Evidence
 
 Cell = dict[str, Any]
-MOST = 200
+MOST = 100
 """Rows of a table; a page that holds thousands is read by nobody."""
 NOTEBOOK_STYLE = (
     "<style>.casebook td, .casebook th { text-align: left; vertical-align: top }</style>"

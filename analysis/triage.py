@@ -50,13 +50,13 @@ def score(alerts: pd.DataFrame, incidents: pd.DataFrame) -> pd.DataFrame:
     rows, _ = distinct(alerts)
     group, ids = pd.factorize(alerts["incident_id"].iloc[rows])
     measures = measure(Groups(alerts, rows, group, len(ids)))
-    given = points(measures)
+    given = points(measures).to_numpy()
     place = {one: at for at, one in enumerate(ids)}
     found = [
-        (incident_id, name, given[name].iloc[place[incident_id]], sentence)
-        for incident_id in incidents["incident_id"]
-        for name, sentence in _sentences(measures, place[incident_id])
-        if given[name].iloc[place[incident_id]]
+        (one, name, given[place[one], at], sentence)
+        for one in incidents["incident_id"]
+        for at, (name, sentence) in enumerate(_sentences(measures, place[one]))
+        if given[place[one], at]
     ]
     frame = pd.DataFrame(found, columns=["incident_id", "summand", "points", "reason"])
     return frame.astype({"points": "float64"} | dict.fromkeys(("incident_id", "summand", "reason"), "str"))

@@ -26,9 +26,10 @@ from analysis.quoting import visible
 from analysis.report.document import document
 from analysis.report.html import page, style
 from analysis.shown import lines, render
+from analysis.triage import score
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from importlib.resources.abc import Traversable
 
     import pandas as pd
@@ -50,46 +51,71 @@ class Outcome:
 
 
 def write_reports(
-    alerts: pd.DataFrame, out: str | Path, *, rejects: pd.DataFrame | None = None
+    alerts: pd.DataFrame,
+    out: str | Path,
+    *,
+    rejects: pd.DataFrame | None = None,
+    gap: str = "15min",
+    by: str = "activity",
+    incidents: Sequence[str] = (),
 ) -> Iterator[Outcome]:
-    """Write one report per incident, and the index when the last is done.
+    """Write one report per incident, best score first, and the index when the last is done.
 
     Parameters
     ----------
     alerts : DataFrame
-        As `read_alerts` returns it; correlated here if it has no `incident_id` yet.
+        As `read_alerts` returns it; correlated here.
     out : path
         Folder for the reports; made if it does not exist.
     rejects : DataFrame, optional
         Records that are no alerts, to be listed in the index.
+    gap, by : str
+        As `correlate` takes them.
+    incidents : sequence of str, optional
+        Ids of the incidents wanted; all, if none is named.
 
     Yields
     ------
     Outcome
         As each report is done, or has failed.
+
+    Raises
+    ------
+    ValueError
+        If there is no incident of a wanted id, or `gap` or `by` is none.
     """
-    alerts, incidents, _ = correlate(alerts)
+    alerts, known, _ = correlate(alerts, gap=gap, by=by)
+    if unknown := sorted(set(incidents) - set(known["incident_id"])):
+        raise ValueError(f"no incident {', '.join(unknown)}")
+    chosen = known[known["incident_id"].isin(incidents)] if incidents else known
+    queue = chosen.sort_values(["score", "first_seen", "incident_id"], ascending=[False, True, True])
+    summands = score(alerts, queue)
+    rows = alerts.groupby("incident_id", sort=False).indices
+    parameters = {"gap": str(gap), "by": by}
     root = Path(out)
     root.mkdir(parents=True, exist_ok=True)
     outcomes = []
-    for incident_id in incidents["incident_id"]:
-        chosen = alerts[alerts["incident_id"] == incident_id]
-        chosen.attrs = alerts.attrs
-        outcomes.append(_write_report(chosen, incident_id, root / incident_id))
+    for incident_id in queue["incident_id"]:
+        own = alerts.iloc[rows[incident_id]]
+        own.attrs = alerts.attrs
+        outcomes.append(_write_report(own, incident_id, root / incident_id, parameters))
         yield outcomes[-1]
-    _replace(root / "index.html", _index(outcomes, incidents, rejects))
+    _replace(root / "index.html", _index(outcomes, queue, summands, rejects))
 
 
-def _write_report(alerts: pd.DataFrame, incident_id: str, folder: Path) -> Outcome:
+def _write_report(
+    alerts: pd.DataFrame, incident_id: str, folder: Path, parameters: dict[str, str]
+) -> Outcome:
     case = None
     try:
         folder.mkdir(exist_ok=True)
         received_from = _file_alerts(alerts, folder)
         # from here on, only what was filed counts: the report rests on its own evidence
-        case = investigate(read_alerts(folder / ALERTS)[0], incident_id=incident_id)
+        filed = read_alerts(folder / ALERTS)[0]
+        case = investigate(filed, incident_id=incident_id, **parameters)
         text = json.dumps(document(case, received_from), indent=1, ensure_ascii=False)
         _replace(folder / DOCUMENT, text + "\n")
-        notebook = _execute(folder, incident_id)
+        notebook = _execute(folder, {"incident_id": incident_id, **parameters})
         title = f"Falco incident {incident_id}: {', '.join(case.rules)}"
         _replace(folder / PAGE, page(notebook, visible(title, longest=200)))
     except Exception as error:  # noqa: BLE001 - the boundary: one report's failure stops no other
@@ -120,7 +146,7 @@ def _on_one_line(raw: bytes) -> bytes:
     return raw.replace(b"\r", b" ").replace(b"\n", b" ")
 
 
-def _execute(folder: Path, incident_id: str) -> Any:
+def _execute(folder: Path, parameters: dict[str, str]) -> Any:
     # heavy, and needed only where a notebook is run
     import nbformat  # noqa: PLC0415
     import papermill  # noqa: PLC0415
@@ -131,7 +157,7 @@ def _execute(folder: Path, incident_id: str) -> Any:
         papermill.execute_notebook(
             _no_braces(path),
             _no_braces(target),
-            parameters={"alerts_path": ALERTS, "incident_id": incident_id},
+            parameters={"alerts_path": ALERTS, **parameters},
             cwd=str(folder),
             request_save_on_cell_execute=False,  # once, at the end or at the error
             kernel_name="python3",
@@ -178,16 +204,25 @@ def _failure(error: Exception, incident_id: str) -> tuple[KitError, str]:
     return ReportError(incident_id, cell, getattr(error, "source", ""), reason), trace
 
 
-def _index(outcomes: list[Outcome], incidents: pd.DataFrame, rejects: pd.DataFrame | None) -> str:
-    facts = incidents.set_index("incident_id").to_dict("index")
+def _index(
+    outcomes: list[Outcome],
+    queue: pd.DataFrame,
+    summands: pd.DataFrame,
+    rejects: pd.DataFrame | None,
+) -> str:
+    facts = queue.set_index("incident_id").to_dict("index")
+    parts = {one: part.to_dict("records") for one, part in summands.groupby("incident_id")}
     rows = [
         {
             "incident_id": one.incident_id,
             "link": f"{one.incident_id}/{PAGE}" if one.case else "",
             "disposition": one.case.disposition if one.case else "report failed",
             "priority": facts[one.incident_id]["priority"],
-            "rule": ", ".join(facts[one.incident_id]["rules"]),
-            "hostname": tables.or_unknown(", ".join(facts[one.incident_id]["hosts"])),
+            "score": f"{facts[one.incident_id]['score']:g}",
+            "summands": parts.get(one.incident_id, []),
+            "rules": ", ".join(facts[one.incident_id]["rules"]),
+            "hosts": ", ".join(facts[one.incident_id]["hosts"]) or "unknown",
+            "alerts": f"{facts[one.incident_id]['alerts']:,}",
             "first_seen": tables.moment(facts[one.incident_id]["first_seen"]),
         }
         for one in outcomes

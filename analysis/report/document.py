@@ -11,6 +11,8 @@ from dataclasses import asdict
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
+import pandas as pd
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -39,6 +41,27 @@ def document(case: Case, received_from: Mapping[str, str] | None = None) -> dict
         "disposition": case.disposition,
         "summary": case.summary,
         "rules": case.rules,
+        "counts": {
+            "alerts": int(case.folded["alerts"].sum()),
+            "records": int(case.folded["records"].sum()),
+            "distinct": len(case.folded),
+            "examined": len(case.exhibits),
+        },
+        "repetitions": [
+            {
+                "alert_id": row["alert_id"],
+                "rule": row["rule"] if isinstance(row["rule"], str) else None,
+                "what": row["what"],
+                "alerts": row["alerts"],
+                "records": row["records"],
+                "first_seen": _moment(row["first_seen"]),
+                "last_seen": _moment(row["last_seen"]),
+                "examined": row["examined"],
+                "members": list(row["members"]),
+            }
+            for row in case.folded.to_dict("records")
+            if row["records"] > 1 or not row["examined"]
+        ],
         "findings": [
             {
                 "claim": finding.claim,
@@ -64,7 +87,7 @@ def document(case: Case, received_from: Mapping[str, str] | None = None) -> dict
         "lineage": [_ancestor(row) for row in case.lineage.to_dict("records")],
         "timeline": [
             {
-                "time": f"{row['time']:%Y-%m-%dT%H:%M:%S}.{row['time'].value % 10**9:09d}Z",
+                "time": _moment(row["time"]),
                 "moment": row["moment"],
                 "alert_id": row["alert_id"],
                 "field": row["field"],
@@ -99,6 +122,12 @@ def document(case: Case, received_from: Mapping[str, str] | None = None) -> dict
             for receipt in exhibit.receipts
         ],
     }
+
+
+def _moment(time: Any) -> str | None:
+    if pd.isna(time):
+        return None
+    return f"{time:%Y-%m-%dT%H:%M:%S}.{time.value % 10**9:09d}Z"
 
 
 def _evidence(evidence: Sequence[Evidence]) -> list[dict[str, Any]]:

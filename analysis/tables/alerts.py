@@ -12,7 +12,7 @@ from analysis import folding
 from analysis.knowledge import known_fields, topic_of
 from analysis.lineage import field_level, relation
 from analysis.shown import Shown, as_received, code, lines, render, table, text
-from analysis.tables.words import TOPICS, moment
+from analysis.tables.words import TOPICS, moment, or_unknown, several
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,8 +30,8 @@ _WHOLE = 20  # alerts that a report shows byte for byte; all of them are filed b
 
 
 def event(case: Case) -> Shown:
-    """Show the envelope of an alert as received, or a line for each of several; and derived ids."""
-    if len(case.exhibits) > 1:
+    """Show the envelope of an alert as received, or what several tell, each thing once."""
+    if several(case):
         return _events(case)
     (exhibit,) = case.exhibits
     keys = ("rule", "time", "priority", "source", "hostname", "tags", "uuid")
@@ -44,7 +44,7 @@ def event(case: Case) -> Shown:
 def fields(case: Case, topic: str) -> Shown:
     """Show the output fields of one topic, as received, with what each field means.
 
-    Of several alerts, each value that a field has is shown once, with the number of its alerts.
+    Of several alerts, each value of a field is shown once, with how many of those examined have it.
     """
     told = Counter(
         (name, as_received(value))
@@ -52,16 +52,21 @@ def fields(case: Case, topic: str) -> Shown:
         for name, value in exhibit.fields.items()
         if topic_of(name, exhibit.facts.get("evt.type")) == topic
     )
-    several = len(case.exhibits) > 1
+    many = several(case)
     rows = [
-        [code(name), code(value), *([text(f"{count:,}")] if several else []), text(_meaning(name))]
+        [code(name), code(value), *([text(f"{count:,}")] if many else []), text(_meaning(name))]
         for (name, value), count in sorted(
             told.items(), key=lambda one: (one[0][0], -one[1], one[0][1])
         )
     ]
     return table(
         f"Fields on the {TOPICS[topic]}, {_origins(case)}",
-        ["Field", "Value as received", *(["Alerts"] if several else []), "What the field means"],
+        [
+            "Field",
+            "Value as received",
+            *(["Alerts examined"] if many else []),
+            "What the field means",
+        ],
         rows,
         f"No alert has a field on a {TOPICS[topic]}."
         if several
@@ -112,7 +117,7 @@ def raw(case: Case) -> Shown:
         for exhibit in case.exhibits[:_WHOLE]
         for receipt in exhibit.receipts[:_WHOLE]
     ]
-    left = sum(len(exhibit.receipts) for exhibit in case.exhibits) - len(receipts)
+    left = len(case.alerts) - len(receipts)
     plain = "\n".join(f"{r['origin']} sha256 {r['sha256']}" for r in receipts)
     return Shown(render("raw", receipts=receipts, left=left), plain)
 
@@ -133,19 +138,20 @@ def rejects(rejects: pd.DataFrame) -> Shown:
 
 
 def _events(case: Case) -> Shown:
+    deeds = case.folded.sort_values(["first_seen", "alert_id"])
     rows = [
         [
-            text(moment(exhibit.time)),
-            text(exhibit.rule),
-            text(exhibit.record.get("priority")),
-            code(exhibit.record.get("hostname")),
-            code(exhibit.alert_id),
-            text(exhibit.receipts[0].origin),
+            text(moment(row["first_seen"])),
+            text(or_unknown(row["rule"])),
+            code(row["what"]),
+            text(f"{row['alerts']:,}"),
+            code(row["alert_id"]),
         ]
-        for exhibit in case.exhibits
+        for row in deeds.to_dict("records")
     ]
-    headings = ["Time (UTC)", "Rule", "Priority", "Host", "Alert id (derived)", "Where"]
-    return table(f"The {len(rows):,} alerts of incident {case.incident_id}", headings, rows)
+    headings = ["First (UTC)", "Rule", "What", "Alerts", "First alert's id (derived)"]
+    count = int(deeds["alerts"].sum())
+    return table(f"The {count:,} alerts of incident {case.incident_id}", headings, rows)
 
 
 def _meaning(name: str) -> str:

@@ -9,7 +9,7 @@ from analysis.gaps import append_output
 from analysis.knowledge import PHASES, SEVERITIES, techniques
 from analysis.quoting import visible
 from analysis.shown import Shown, badge, citations, code, entries, lines, render, table, text
-from analysis.tables.words import TOPICS, moment
+from analysis.tables.words import TOPICS, moment, several
 
 if TYPE_CHECKING:
     from analysis.case import Case
@@ -67,7 +67,7 @@ def ancestry(case: Case) -> Shown:
         ]
         for row in case.lineage.to_dict("records")
     ]
-    of = f" as alert {case.exhibits[0].alert_id} tells it" if len(case.exhibits) > 1 else ""
+    of = f" as alert {case.exhibits[0].alert_id} tells it" if several(case) else ""
     return table(
         f"Process lineage{of}",
         ["Relation", "Name", "Path", "Command line", "Process id", "Fields"],
@@ -140,12 +140,12 @@ def mitigation(case: Case) -> Shown:
 
 def gaps(case: Case) -> Shown:
     """Show what the alerts do not say, why it matters, and how to get it next time."""
-    several = len(case.exhibits) > 1
+    many = several(case)
     lacking = Counter((gap.field, gap.why, gap.asked, gap.how_to_get_it) for gap in case.gaps)
     rows = [
         [
             code(field),
-            *([text(f"{count:,} of {len(case.exhibits):,}")] if several else []),
+            *([text(f"{count:,} of {len(case.exhibits):,}")] if many else []),
             text(why),
             text("no: see below" if not asked else how),
         ]
@@ -153,7 +153,12 @@ def gaps(case: Case) -> Shown:
     ]
     shown = table(
         "What the alerts do not say",
-        ["Field", *(["Alerts"] if several else []), "Why it matters", "Was Falco asked for it?"],
+        [
+            "Field",
+            *(["Alerts examined"] if many else []),
+            "Why it matters",
+            "Was Falco asked for it?",
+        ],
         rows,
         "No deciding field is missing.",
     )

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pandas as pd
+
+if TYPE_CHECKING:
+    from analysis.case import Case
 
 TOPICS = {
     "event": "event",
@@ -25,3 +30,8 @@ def moment(time: pd.Timestamp) -> str:
 def or_unknown(value: object) -> str:
     """Return text, or the word that says there is none."""
     return value if isinstance(value, str) and value else "unknown"
+
+
+def several(case: Case) -> bool:
+    """Return whether a case has more alerts than one; deliveries of one are one."""
+    return case.alerts["alert_id"].nunique() > 1
