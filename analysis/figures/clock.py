@@ -43,7 +43,8 @@ class Part:
     def step(self) -> int:
         """Between two ticks [ns], so that what is written at them does not touch."""
         least = _APART * (self.last - self.first) / (self.right - self.left)
-        return next((step for step in _STEPS if step >= least), _STEPS[-1])
+        moment = self.last == self.first
+        return _SECOND if moment else next((one for one in _STEPS if one >= least), _STEPS[-1])
 
     def ticks(self) -> list[int]:
         """Return the times to be written: the first, and round ones where there is room."""

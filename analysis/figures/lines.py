@@ -12,7 +12,7 @@ import pandas as pd
 from analysis.figures.picture import counted, short
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 _SAID = 12  # kinds of process that the words name; a listener has no use for 200
 
@@ -26,15 +26,19 @@ def lines(rows: pd.DataFrame, processes: pd.DataFrame) -> list[dict[str, Any]]:
     drawn = rows.loc[rows["process"] >= 0, "process"]
     known = dict(zip(drawn, processes.iloc[drawn].to_dict("records"), strict=True))
     several = len(processes["hostname"].dropna().unique()) > 1
+    records = rows.to_dict("records")
+    insides = _insides(records, known)
     made: list[dict[str, Any]] = []
     at = {-1: -1}  # row of the figure's data -> line of the figure
-    for number, row in enumerate(rows.to_dict("records")):
-        process = known.get(row["process"])
-        outside = made[at[row["above"]]]["inside"] if row["above"] >= 0 else ""
-        inside = _container(process) if process else outside
-        line = {"indent": row["indent"], "above": at[row["above"]], "inside": inside}
+    for number, row in enumerate(records):
+        process, inside = known.get(row["process"]), insides[number]
+        outside = insides[row["above"]] if row["above"] >= 0 else ""
+        line = {"indent": row["indent"], "above": at[row["above"]], "inside": inside or ""}
         if inside and inside != outside:
-            made.append(line | {"kind": "container", "text": f"container {short(inside, 24)}"})
+            edge = "" if outside is not None else "; whether it holds those above is not told"
+            made.append(
+                line | {"kind": "container", "text": f"container {short(inside, 24)}{edge}"}
+            )
         at[number] = len(made)
         shown = _process(process, row, several=several) if process else _count(row)
         made.append(line | shown)
@@ -131,9 +135,37 @@ def _count(row: Mapping[Any, Any]) -> dict[str, Any]:
     return {"kind": "folded", "text": f"+{row['folded']:,}{more} {alerts}", "dashed": False}
 
 
-def _container(process: Mapping[Any, Any]) -> str:
-    container = _text(process["container.id"])
-    return "" if container == "host" else container
+def _insides(
+    rows: Sequence[Mapping[Any, Any]], known: Mapping[int, Mapping[Any, Any]]
+) -> list[str | None]:
+    """Return the container of each row: empty on the host, None where nothing tells.
+
+    An alert tells the container of its own process alone. An ancestor below a runtime is in the
+    container that all below it are in; the runtime itself is outside.
+    """
+    insides: list[str | None] = []
+    below: list[bool] = []
+    for row in rows:
+        process, above = known.get(row["process"], {}), row["above"]
+        container = _text(process.get("container.id"))
+        boundary = bool(process.get("boundary", False))
+        outside = "" if container == "host" or (boundary and not container) else None
+        insides.append(container if container not in ("", "host") else outside)
+        below.append(
+            above >= 0 and (below[above] or bool(known[rows[above]["process"]]["boundary"]))
+        )
+    found: dict[int, set[str | None]] = {}
+    for number in reversed(range(len(rows))):
+        if insides[number] is None and below[number] and len(found.get(number, ())) == 1:
+            (insides[number],) = found[number]
+        if insides[number]:
+            found.setdefault(rows[number]["above"], set()).add(insides[number])
+    for number, row in enumerate(rows):
+        if insides[number] is None and below[number]:
+            insides[number] = insides[row["above"]] or None
+        elif insides[number] is None and row["folded"]:
+            insides[number] = insides[row["above"]] if row["above"] >= 0 else ""
+    return insides
 
 
 def _text(value: object) -> str:

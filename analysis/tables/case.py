@@ -12,7 +12,10 @@ from analysis.shown import Shown, badge, citations, code, entries, lines, render
 from analysis.tables.words import TOPICS, moment, several
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from analysis.case import Case
+    from analysis.findings import Finding
 
 _TITLES = {
     "preserve": "Preserve evidence",
@@ -34,17 +37,17 @@ def summary(case: Case) -> Shown:
 
 
 def findings(case: Case) -> Shown:
-    """Show all findings with their evidence, the gravest first."""
+    """Show all findings with their evidence, the gravest first; one that several alerts support once."""
     ordered = sorted(case.findings, key=lambda f: SEVERITIES.index(f.severity), reverse=True)
     rows = [
         [
-            text(finding.claim),
+            text(finding.claim + _more(count, "; the evidence is that of the first")),
             citations(finding.evidence),
             badge(finding.severity),
             text(finding.confidence),
             entries(_technique(one) for one in finding.techniques),
         ]
-        for finding in ordered
+        for finding, count in _alike(ordered)
     ]
     headings = ["Finding", "Evidence", "Severity", "Confidence", "ATT&CK"]
     return table("All findings, the gravest first", headings, rows)
@@ -52,9 +55,12 @@ def findings(case: Case) -> Shown:
 
 def statements(case: Case, topic: str) -> Shown:
     """Show the findings of one topic as sentences, each with the fields it rests on."""
-    found = [finding for finding in case.findings if finding.topic == topic]
-    html = render("statements", findings=found, topic=TOPICS[topic])
-    return Shown(html, "\n".join(finding.claim for finding in found))
+    found = [
+        (finding, _more(count))
+        for finding, count in _alike(f for f in case.findings if f.topic == topic)
+    ]
+    html = render("statements", findings=found, topic=TOPICS[topic], many=several(case))
+    return Shown(html, "\n".join(finding.claim + more for finding, more in found))
 
 
 def ancestry(case: Case) -> Shown:
@@ -184,3 +190,16 @@ def _lacking(case: Case) -> list[str]:
 
 def _known(value: object) -> bool:
     return isinstance(value, str | int)
+
+
+def _alike(findings: Iterable[Finding]) -> list[tuple[Finding, int]]:
+    """Return findings that differ in more than whose alert supports them, and how many alerts do."""
+    found: dict[tuple[object, ...], list[Finding]] = {}
+    for one in findings:
+        key = (one.claim, one.severity, one.confidence, one.techniques)
+        found.setdefault(key, []).append(one)
+    return [(some[0], len(some)) for some in found.values()]
+
+
+def _more(count: int, rest: str = "") -> str:
+    return f" ({count:,} of the alerts examined{rest})" if count > 1 else ""

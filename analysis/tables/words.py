@@ -34,4 +34,4 @@ def or_unknown(value: object) -> str:
 
 def several(case: Case) -> bool:
     """Return whether a case has more alerts than one; deliveries of one are one."""
-    return case.alerts["alert_id"].nunique() > 1
+    return len(case.alerts["alert_id"].unique()) > 1
