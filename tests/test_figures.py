@@ -221,10 +221,61 @@ def test_tree_tells_a_web_shell():
     shown = words(picture)
     assert shown.index("containerd-shim") < shown.index(f"container {POD}") < shown.index("nginx")
     assert picture.alt == (
-        "Process tree: 8 processes on web-1, 7 alerts on 4 of them, 2026-03-01 10:00:00 to "
-        "10:00:07 UTC. sh below nginx (2 alerts); curl below sh (1 alert); kworker below sh, "
+        "Process tree: 8 processes, 1 of them inferred from names, on web-1, 7 alerts on 4 of "
+        "them, 2026-03-01 10:00:00 to 10:00:07 UTC. sh below nginx (2 alerts); curl below sh (1 alert); kworker below sh, "
         "inferred from names (3 alerts); cat below kworker (1 alert). "
         "Container runtimes: containerd-shim."
+    )
+
+
+def test_an_ancestor_below_the_runtime_is_in_the_container():
+    """Alerts tell their own process's container; between it and the runtime all is inside, above not."""
+    rows = [dict(row, container=None) if "alerts" not in row else row for row in WEB_SHELL]
+    rows[3] |= {"container": POD}
+    shown = words(figures.process_tree(processes(*rows)))
+
+    assert shown.count(f"container {POD}") == 1
+    assert shown.index("containerd-shim") < shown.index(f"container {POD}") < shown.index("nginx")
+
+
+def test_a_container_without_its_runtime_has_no_known_edge():
+    """Where no runtime is told, whether the ancestors are inside is not told either; nor guessed."""
+    rows = processes(
+        {"name": "nginx", "container": None},
+        {"name": "sh", "parent": 0, "container": POD, "alerts": 1},
+    )
+    shown = words(figures.process_tree(rows))
+
+    edge = f"container {POD}; whether it holds those above is not told"
+    assert shown.index("nginx") < shown.index(edge) < shown.index("sh")
+    alone = processes({"name": "sh", "container": POD, "alerts": 1})
+    assert f"container {POD}" in words(figures.process_tree(alone))
+
+
+def test_two_containers_below_one_runtime_name():
+    """An ancestor whose processes are in different containers is in none that could be named."""
+    rows = processes(
+        {"name": "containerd-shim", "container": None},
+        {"name": "init", "parent": 0, "container": None},
+        {"name": "a", "parent": 1, "container": "aaa", "alerts": 1},
+        {"name": "b", "parent": 1, "container": "bbb", "alerts": 1},
+    )
+    shown = words(figures.process_tree(rows))
+    edges = [text for text in shown if text.startswith(("container aaa", "container bbb"))]
+
+    assert [edge.split(";")[0] for edge in edges] == ["container aaa", "container bbb"]
+    assert shown.index("init") < shown.index(edges[0]) < shown.index("a")
+
+
+def test_processes_known_by_name_are_not_counted_as_facts():
+    """How many there are rests on names, and the title says so."""
+    rows = [dict(row, inferred=True) for row in WEB_SHELL]
+
+    assert words(figures.process_tree(processes(*rows)))[0] == (
+        "8 processes inferred from names, on web-1"
+    )
+    assert words(figures.process_tree(processes(*WEB_SHELL)))[0] == (
+        "8 processes, 1 of them inferred from names, on web-1"
     )
 
 

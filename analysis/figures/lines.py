@@ -34,7 +34,8 @@ def lines(rows: pd.DataFrame, processes: pd.DataFrame) -> list[dict[str, Any]]:
         process, inside = known.get(row["process"]), insides[number]
         outside = insides[row["above"]] if row["above"] >= 0 else ""
         line = {"indent": row["indent"], "above": at[row["above"]], "inside": inside or ""}
-        if inside and inside != outside:
+        before = made[-1]["inside"] if made else ""
+        if inside and inside not in (outside, before):
             edge = "" if outside is not None else "; whether it holds those above is not told"
             made.append(
                 line | {"kind": "container", "text": f"container {short(inside, 24)}{edge}"}
@@ -57,7 +58,10 @@ def title(processes: pd.DataFrame) -> tuple[str, str]:
     if pd.notna(first):
         to = f"{last:%H:%M:%S}" if last.date() == first.date() else f"{last:%Y-%m-%d %H:%M:%S}"
         when = f"{first:%Y-%m-%d %H:%M:%S} to {to} UTC"
-    return f"{counted(len(processes), 'process', 'processes')} {where}", f"{what}, {when}"
+    count, inferred = len(processes), int(processes["inferred"].sum())
+    which = f", {inferred:,} of them inferred from names," if inferred else ""
+    which = " inferred from names," if inferred == count else which
+    return f"{counted(count, 'process', 'processes')}{which} {where}", f"{what}, {when}"
 
 
 def words(processes: pd.DataFrame, rows: pd.DataFrame) -> str:

@@ -53,24 +53,20 @@ def fields(case: Case, topic: str) -> Shown:
         if topic_of(name, exhibit.facts.get("evt.type")) == topic
     )
     many = several(case)
-    rows = [
-        [code(name), code(value), *([text(f"{count:,}")] if many else []), text(_meaning(name))]
-        for (name, value), count in sorted(
-            told.items(), key=lambda one: (one[0][0], -one[1], one[0][1])
-        )
-    ]
+    rows = []
+    explained: set[str] = set()
+    for (name, value), count in sorted(told.items(), key=lambda one: (one[0][0], -one[1], one[0])):
+        alerts = [text(f"{count:,}")] if many else []
+        meaning = "" if name in explained else _meaning(name)
+        rows.append([code(name), code(value), *alerts, text(meaning)])
+        explained.add(name)
+    alerts_heading = ["Alerts examined"] if many else []
+    none = "No alert has a field" if many else "The alert has no field"
     return table(
         f"Fields on the {TOPICS[topic]}, {_origins(case)}",
-        [
-            "Field",
-            "Value as received",
-            *(["Alerts examined"] if many else []),
-            "What the field means",
-        ],
+        ["Field", "Value as received", *alerts_heading, "What the field means"],
         rows,
-        f"No alert has a field on a {TOPICS[topic]}."
-        if several
-        else f"The alert has no field on a {TOPICS[topic]}.",
+        f"{none} on a {TOPICS[topic]}.",
     )
 
 
