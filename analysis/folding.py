@@ -93,9 +93,7 @@ def _single(columns: Iterable[str]) -> frozenset[str]:
     return frozenset(
         name
         for name in columns
-        if name in table["single"]
-        or re.match(table["numbered"], name)
-        or kind_of(name) in _TIMES
+        if name in table["single"] or re.match(table["numbered"], name) or kind_of(name) in _TIMES
     )
 
 

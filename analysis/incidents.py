@@ -133,9 +133,7 @@ def _join(found: Iterable[Pairs], forest: Forest) -> list[Pairs]:
     return needed
 
 
-def _incidents(
-    groups: Groups, own: pd.Series, roots: Any, belongs: Any
-) -> pd.DataFrame:
+def _incidents(groups: Groups, own: pd.Series, roots: Any, belongs: Any) -> pd.DataFrame:
     measures = triage.measure(groups)
     first = groups.alerts["time"].iloc[groups.rows[roots]].reset_index(drop=True)
     newest = np.empty(groups.count, dtype="int64")

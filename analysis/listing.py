@@ -33,7 +33,9 @@ def queue(found: Correlation) -> list[dict[str, Any]]:
     parts: dict[str, list[dict[str, Any]]] = {one: [] for one in rows["incident_id"]}
     for part in summands.to_dict("records"):
         parts[part.pop("incident_id")].append({str(key): value for key, value in part.items()})
-    return [_document(row) | {"summands": parts[row["incident_id"]]} for row in rows.to_dict("records")]
+    return [
+        _document(row) | {"summands": parts[row["incident_id"]]} for row in rows.to_dict("records")
+    ]
 
 
 def lines(documents: Sequence[dict[str, Any]]) -> Iterator[str]:
@@ -41,7 +43,9 @@ def lines(documents: Sequence[dict[str, Any]]) -> Iterator[str]:
     for one in documents:
         seen = (one["first_seen"] or "time unknown")[:19].replace("T", " ")
         number = f"{one['alerts']:,} alert{'s' if one['alerts'] > 1 else ''}"
-        yield f"{one['score']:5.1f}  {one['incident_id']}  {one['priority'] or 'unknown':13}  {seen:19}  {number}"[:COLUMNS]
+        yield f"{one['score']:5.1f}  {one['incident_id']}  {one['priority'] or 'unknown':13}  {seen:19}  {number}"[
+            :COLUMNS
+        ]
         where = [*one["hosts"][:_SHOWN], *one["containers"][:_SHOWN], *one["images"][:_SHOWN]]
         users = f"users {_some(one['users'])}" if one["users"] else ""
         lasted = f"in {duration(one['duration_s'])}" if one["duration_s"] else ""

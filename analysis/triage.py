@@ -59,7 +59,9 @@ def score(alerts: pd.DataFrame, incidents: pd.DataFrame) -> pd.DataFrame:
         if given[place[one], at]
     ]
     frame = pd.DataFrame(found, columns=["incident_id", "summand", "points", "reason"])
-    return frame.astype({"points": "float64"} | dict.fromkeys(("incident_id", "summand", "reason"), "str"))
+    return frame.astype(
+        {"points": "float64"} | dict.fromkeys(("incident_id", "summand", "reason"), "str")
+    )
 
 
 @dataclass(frozen=True)

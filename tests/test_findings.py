@@ -482,7 +482,7 @@ def test_durations(seconds, said):
 def test_deliveries_of_one_alert_are_one_incident(memfd):
     """Received twice is not happened twice; both records are kept."""
     alerts, _ = fa.read_alerts(lines(memfd, memfd | {"uuid": "second"}))
-    alerts, incidents = fa.correlate(alerts)
+    alerts, incidents, _ = fa.correlate(alerts)
 
     assert incidents["records"].tolist() == [2]
     case = fa.investigate(alerts)

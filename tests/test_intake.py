@@ -156,7 +156,7 @@ def test_output_fields_cannot_take_the_envelope_s_place():
 def test_a_second_delivery_has_the_same_id(memfd):
     """falcosidekick's uuid, trimmed time and source `syscalls` do not make another alert."""
     sent = memfd | {"uuid": "other", "source": "syscalls"}
-    alerts, _ = fa.correlate(fa.read_alerts(lines(memfd, sent))[0])
+    alerts, *_ = fa.correlate(fa.read_alerts(lines(memfd, sent))[0])
 
     assert len(set(alerts["alert_id"])) == 1
 
@@ -164,7 +164,7 @@ def test_a_second_delivery_has_the_same_id(memfd):
 def test_another_event_has_another_id(memfd):
     """One nanosecond or one field makes another alert."""
     later = memfd | {"time": memfd["time"].replace("453Z", "454Z")}
-    alerts, _ = fa.correlate(
+    alerts, *_ = fa.correlate(
         fa.read_alerts(lines(memfd, later, story(memfd, **{"proc.tty": 1})))[0]
     )
 
@@ -361,7 +361,7 @@ def test_text_alerts_are_told_apart_by_their_text():
     one = b"10:00:00.000000001: Notice Mine (user=root process=ls)\n"
     other = one.replace(b"10:00", b"22:22")
     worded = one.replace(b"Mine", b"Other")
-    alerts, incidents = fa.correlate(fa.read_alerts(one + other + worded + one)[0])
+    alerts, incidents, _ = fa.correlate(fa.read_alerts(one + other + worded + one)[0])
 
     assert alerts["alert_id"].nunique() == 3
     assert sorted(incidents["records"]) == [1, 1, 2]
@@ -397,7 +397,7 @@ def test_an_alert_cannot_claim_what_was_recovered():
 
 def test_a_record_that_holds_an_alert_twice():
     """It was received twice in one record: filed once, counted as the deliveries that it is."""
-    alerts, incidents = fa.correlate(fa.read_alerts(json.dumps([PLAIN, PLAIN]).encode())[0])
+    alerts, incidents, _ = fa.correlate(fa.read_alerts(json.dumps([PLAIN, PLAIN]).encode())[0])
 
     assert incidents["records"].tolist() == [2]
     assert len(fa.investigate(alerts).exhibits[0].receipts) == 1

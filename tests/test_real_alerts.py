@@ -31,7 +31,7 @@ def test_each_alert_gives_a_case(path):
     validator = jsonschema.Draft202012Validator(schema())
     assert len(alerts) + len(rejects) > 0
 
-    alerts, incidents = fa.correlate(alerts)
+    alerts, incidents, _ = fa.correlate(alerts)
     for incident_id in incidents["incident_id"]:
         case = fa.investigate(alerts, incident_id=incident_id)
         validator.validate(json.loads(json.dumps(document(case))))

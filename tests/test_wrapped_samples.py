@@ -38,7 +38,7 @@ def test_the_same_alert_whatever_carried_it(path):
 @pytest.mark.parametrize("path", WRAPPED, ids=lambda p: p.name)
 def test_a_case_from_any_wrapper(path):
     """Each gives the case of the bare alert, with the record as received for its evidence."""
-    alerts, _ = fa.correlate(fa.read_alerts(path)[0])
+    alerts, *_ = fa.correlate(fa.read_alerts(path)[0])
     case = fa.investigate(alerts)
 
     assert case.disposition == "needs review"

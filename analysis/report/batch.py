@@ -88,7 +88,9 @@ def write_reports(
     if unknown := sorted(set(incidents) - set(known["incident_id"])):
         raise ValueError(f"no incident {', '.join(unknown)}")
     chosen = known[known["incident_id"].isin(incidents)] if incidents else known
-    queue = chosen.sort_values(["score", "first_seen", "incident_id"], ascending=[False, True, True])
+    queue = chosen.sort_values(
+        ["score", "first_seen", "incident_id"], ascending=[False, True, True]
+    )
     summands = score(alerts, queue)
     rows = alerts.groupby("incident_id", sort=False).indices
     parameters = {"gap": str(gap), "by": by}
