@@ -52,6 +52,11 @@ def title(processes: pd.DataFrame) -> tuple[str, str]:
     hosts = processes["hostname"].dropna().astype("str").unique()
     where = f"on {len(hosts):,} hosts" if len(hosts) > 1 else "on a host that is not told"
     where = f"on {short(hosts[0], 40)}" if len(hosts) == 1 else where
+    where += (
+        ", some on a host that is not told"
+        if len(hosts) and processes["hostname"].isna().any()
+        else ""
+    )
     what = f"{counted(int(processes['alerts'].sum()), 'alert')} on {alerted:,} of them"
     first, last = processes["first_seen"].min(), processes["last_seen"].max()
     when = "times not told"

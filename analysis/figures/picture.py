@@ -30,7 +30,7 @@ CELL = 0.602  # width of a character of DejaVu Sans Mono, in ems; no common fall
 
 _STYLE: Any = {"svg.fonttype": "none", "font.size": 10}
 _SVG, _LINK = "http://www.w3.org/2000/svg", "{http://www.w3.org/1999/xlink}href"
-_KEPT = frozenset({"svg", "g", "path", "text", "tspan", "defs", "clipPath", "rect", "use", "style"})
+_KEPT = frozenset({"svg", "g", "path", "text", "tspan", "defs", "clipPath", "rect", "use"})
 _FAMILIES = {"mono": "'DejaVu Sans Mono', Menlo, Consolas, monospace", "sans": "'DejaVu Sans', "
              "Verdana, Arial, sans-serif"}  # fmt: skip
 _PHONE = 300  # points; a wider figure is scrolled there, not shrunk
@@ -49,7 +49,7 @@ class Picture:
     def svg(self) -> str:
         """Return the figure as SVG; the same data gives the same text."""
         buffer = io.BytesIO()
-        # ids are made of this and of what they name: no two figures of a page share one
+        # ids are made of this and of what they name: figures that say different things share none
         salt = hashlib.sha256(self.alt.encode()).hexdigest()
         style = _STYLE | {"svg.hashsalt": salt}
         with mpl.rc_context(style), warnings.catch_warnings():
@@ -127,7 +127,7 @@ def _plain(svg: bytes, alt: str) -> str:
     root = ET.fromstring(svg)  # noqa: S314 - written by matplotlib just now
     for parent in root.iter():
         for child in list(parent):
-            if child.tag.removeprefix(f"{{{_SVG}}}") not in _KEPT or child.tag.endswith("style"):
+            if child.tag.removeprefix(f"{{{_SVG}}}") not in _KEPT:
                 parent.remove(child)
     used = {name for e in root.iter() for value in e.attrib.values() for name in _references(value)}
     for element in root.iter():

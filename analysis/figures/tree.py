@@ -83,7 +83,7 @@ def process_tree(processes: pd.DataFrame, *, most: int = 60) -> Picture:
     >>> from analysis import figures, process_tree, read_alerts
     >>> alerts, rejects = read_alerts("data/alerts/terminal_shell_in_container.jsonl")
     >>> figures.process_tree(process_tree(alerts).processes).alt[:41]
-    'Process tree: 2 processes on worker-3, 1 '
+    'Process tree: 2 processes inferred from n'
     """
     require(processes, NEEDED, by="figures.process_tree")
     if processes.empty:
@@ -102,6 +102,7 @@ def process_tree(processes: pd.DataFrame, *, most: int = 60) -> Picture:
     _links(axes, shown, step)
     days = processes["first_seen"].dropna().dt.date.nunique()
     clock = "%H:%M:%S" if days <= 1 else "%m-%d %H:%M:%S"
+    write(axes, _WIDTH - 0.08, _TOP - 0.07, "first seen", fontsize=7, color=FAINT, ha="right")
     for place, line in enumerate(shown):
         _line(axes, _y(place), line, step, clock)
     _legend(axes, height - 0.6 * _ROW, shown)
