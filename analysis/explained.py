@@ -47,7 +47,7 @@ def explain(alerts: pd.DataFrame) -> pd.Series:
             _explain(alerts, np.flatnonzero(kind == one), checks, codes)
     if "unparsed" in alerts:  # a value that is no value of its field may be the one that accuses
         codes[alerts["unparsed"].notna().to_numpy()] = -1
-    return pd.Series(pd.Categorical.from_codes(codes, list(EXPLANATIONS)), alerts.index)
+    return pd.Series(pd.Categorical.from_codes(codes, pd.Index(EXPLANATIONS)), alerts.index)
 
 
 def _explain(alerts: pd.DataFrame, rows: Any, checks: list[Check], codes: Any) -> None:
@@ -86,7 +86,7 @@ def _met(condition: Condition, alerts: pd.DataFrame, rows: Any) -> Any:
     return met(condition, _column(condition.field, alerts, rows), len(rows))
 
 
-def _column(name: str, alerts: pd.DataFrame, rows: Any) -> pd.Series | None:
+def _column(name: str, alerts: pd.DataFrame, rows: Any) -> Any:
     """Return a field or a derived column at these rows; None where the frame has none."""
     if name in DERIVED:
         needed = [one for one in ("time", *DERIVED[name]) if one in alerts]

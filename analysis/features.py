@@ -118,7 +118,7 @@ def event_sources(alerts: pd.DataFrame) -> pd.Series:
     own = [one for one in rules.cat.categories if str(one).startswith(NOTICE)]
     if own:
         codes[rules.isin(own)] = kinds.index("internal")
-    return pd.Series(pd.Categorical.from_codes(codes, kinds), alerts.index)
+    return pd.Series(pd.Categorical.from_codes(codes, pd.Index(kinds)), alerts.index)
 
 
 def terminal_name(device: int) -> str:

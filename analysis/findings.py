@@ -6,7 +6,6 @@ and a disposition. Nothing is claimed that no field supports.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 

@@ -7,14 +7,9 @@ the end of its chain, so that rounds grow with the logarithm of the longest chai
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-Numbers = "NDArray[np.int64]"
 
 
 class Forest:

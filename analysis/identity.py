@@ -118,7 +118,7 @@ def _is_partial(alerts: pd.DataFrame) -> Any:
     known = alerts.get("recovered", pd.Series(None, index=alerts.index, dtype="object"))
     # few distinct tuples among many alerts
     has_field = {names: any("." in name for name in names) for names in set(known.dropna())}
-    told = known.map(has_field).eq(True) if any(has_field.values()) else False  # noqa: FBT003
+    told = known.map(has_field).eq(True) if any(has_field.values()) else False
     return alerts["time"].isna() | told
 
 
@@ -152,7 +152,7 @@ def _named(name: str, column: pa.Array) -> pa.Array:
     return pa.DictionaryArray.from_arrays(column.indices, values)
 
 
-def _is_label(column: pa.Array) -> bool:
+def _is_label(column: pa.Array) -> Any:
     return pa.types.is_dictionary(column.type) and pa.types.is_large_string(column.type.value_type)
 
 

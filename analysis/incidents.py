@@ -7,6 +7,7 @@ Ids come from content, so the same alerts give the same incidents in any order.
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -85,26 +86,30 @@ def correlate(
         If `by` is neither, or `gap` no time span, or negative.
     """
     require(alerts, ("time", "priority", "rule", "hostname", "source"), by="correlate")
-    span = pd.Timedelta(gap)
+    span = pd.to_timedelta(gap, errors="coerce")
     if by not in ("activity", "alert") or pd.isna(span) or span.value < 0:
-        raise ValueError(f"by={by!r}, gap={gap!r}: give activity or alert, and a span as 15min")
+        raise ValueError(
+            f"by={by!r}, gap={gap!r}: give activity or alert, and a span such as 15min"
+        )
     attrs = alerts.attrs
-    if "alert_id" not in alerts:
-        alerts = identify(alerts)
+    # the tree needs no ids, and leaves a core to them
+    with ThreadPoolExecutor(1) as beside:
+        growing = beside.submit(_tree, alerts)
+        if "alert_id" not in alerts:
+            alerts = identify(alerts)
+        tree = growing.result()
     order, place = distinct(alerts)
     forest = Forest(len(order))
     ordered = Ordered(alerts, order)
-    tree = _tree(alerts)
-    found = []
+    found: list[Pairs] = []
     if by == "activity":
         found = _join(chain(pairs(ordered, span), lineage_pairs(ordered, tree, span)), forest)
     is_first = forest.root == np.arange(len(order))
     roots, group = np.flatnonzero(is_first), (np.cumsum(is_first) - 1)[forest.root]
     ids = alerts["alert_id"].iloc[order]
     own = pd.Series("inc-" + ids.iloc[roots].str[2:].array, dtype="str")
-    in_incident = own.take(group).take(place)
     correlated = alerts.assign(
-        incident_id=in_incident.array,
+        incident_id=own.array.take(group[place]),
         process_id=tree.alert_process.reindex(range(len(alerts))).astype("str").array,
     )
     correlated.attrs = attrs
@@ -135,6 +140,7 @@ def _join(found: Iterable[Pairs], forest: Forest) -> list[Pairs]:
 
 def _incidents(groups: Groups, own: pd.Series, roots: Any, belongs: Any) -> pd.DataFrame:
     measures = triage.measure(groups)
+    group, tactic = np.nonzero(measures.tactics)
     first = groups.alerts["time"].iloc[groups.rows[roots]].reset_index(drop=True)
     newest = np.empty(groups.count, dtype="int64")
     newest[groups.group] = np.arange(len(groups.rows))  # in order of time: the last one stays
@@ -148,7 +154,7 @@ def _incidents(groups: Groups, own: pd.Series, roots: Any, belongs: Any) -> pd.D
             "priority": _highest(groups, belongs),
             "score": triage.points(measures).sum(axis=1).round(1),
             "rules": groups.named("rule"),
-            "tactics": groups.tuples(*np.nonzero(measures.tactics), list(tactics().values())),
+            "tactics": groups.tuples(group, tactic, list(tactics().values())),
             "hosts": groups.named("hostname"),
             "containers": groups.named("container.id", without=("", "host")),
             "images": groups.named("container.image.repository"),
@@ -189,23 +195,27 @@ def _links(found: Sequence[Pairs], alerts: pd.DataFrame, order: Any) -> pd.DataF
         {
             "alert_id": alerts["alert_id"].iloc[later].array,
             "other_alert_id": alerts["alert_id"].iloc[earlier].array,
-            "reason": pd.Categorical.from_codes(reason, reasons),
-            "field": pd.Categorical.from_codes(field, fields),
+            "reason": _label(reason, reasons),
+            "field": _label(field, fields),
             "value": _values(alerts, later, field, fields),
-            "other_field": pd.Categorical.from_codes(
-                whole(place(one, one.other_field) for one in found), fields
-            ),
+            "other_field": _label(whole(place(one, one.other_field) for one in found), fields),
         }
     )
 
 
+def _label(codes: Any, names: list[str]) -> pd.Categorical:
+    return pd.Categorical.from_codes(codes, pd.Index(names, dtype="str"))
+
+
 def _values(alerts: pd.DataFrame, rows: Any, field: Any, fields: Sequence[str]) -> Any:
     """Return the value of each row's own field, as text."""
-    parts, places = [pd.array([], dtype="str")], [np.zeros(0, dtype="int64")]
+    values: list[Any] = [None]
+    codes = np.zeros(len(rows), dtype="int64")
     for at, name in enumerate(fields):
         held = np.flatnonzero(field == at)
-        codes, values = coded(alerts[name].iloc[rows[held]])
-        parts.append(pd.array(list(map(str, values)), dtype="str").take(codes))
-        places.append(held)
-    back = np.argsort(np.concatenate(places), kind="stable")
-    return pd.Series(parts[0]._concat_same_type(parts)).take(back).array
+        if not len(held):  # of several fields, the frame may lack one
+            continue
+        own, texts = coded(alerts[name].iloc[rows[held]])
+        codes[held] = own + len(values)
+        values += map(str, texts)
+    return pd.array(values, dtype="str").take(codes)

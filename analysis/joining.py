@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from analysis.processes import ProcessTree
 
 
+# of each alert that holds a value: its place, the value with all else that must agree, the field
+_Entries = tuple[Any, Any, Any]
+
+
 @dataclass(frozen=True)
 class Pairs:
     """Pairs of alerts, as places in the order of time: `later` and `earlier`, and what agrees.
@@ -50,7 +54,7 @@ class Ordered:
         self.dated = alerts["time"].notna().to_numpy()[order]
         self.source = event_sources(alerts)
 
-    def column(self, field: str, rows: Any) -> pd.Series | None:
+    def column(self, field: str, rows: Any) -> Any:
         """Return a column at these places, or None where the frame has none."""
         whole = self.source if field == "source" else self.alerts.get(field)
         return None if whole is None else whole.iloc[self.order[rows]]
@@ -77,9 +81,10 @@ def pairs(alerts: Ordered, gap: pd.Timedelta) -> Iterator[Pairs]:
             continue
         if join.one_of:
             held = [_values(alerts, field, rows, join.telling) for field in join.one_of]
-            yield _near(join.reason, join.one_of, alerts, *_entries(rows, key, held), gap)
+            yield _near((join.reason, join.one_of), alerts, _entries(rows, key, held), gap)
         else:
-            yield _near(join.reason, (join.by,), alerts, rows, key, np.zeros_like(rows), gap)
+            entries = rows, key, np.zeros_like(rows)
+            yield _near((join.reason, (join.by,)), alerts, entries, gap)
 
 
 def lineage_pairs(alerts: Ordered, tree: ProcessTree, gap: pd.Timedelta) -> Iterator[Pairs]:
@@ -118,11 +123,16 @@ def lineage_pairs(alerts: Ordered, tree: ProcessTree, gap: pd.Timedelta) -> Iter
                 fields.append(field)
                 nodes.append(np.where((own >= 0) & (pid[own] == told) & ~barred[own], own, -1))
         own = np.where(own >= 0, parent[own], -1)
+    if not nodes:
+        return
+    named = np.stack(nodes, axis=1)
+    named[~alerts.dated] = -1
     for span, kind in ((gap, serving), (pd.Timedelta(table["gap"]), ~serving)):
-        held = [np.where((one >= 0) & kind[one], one, -1)[alerts.dated] for one in nodes]
-        rows = np.flatnonzero(alerts.dated)
-        entries = _entries(rows, np.zeros_like(rows), held)
-        yield _near(table["reason"], tuple(fields), alerts, *entries, span)
+        # the last kind is that of -1
+        wanted = np.flatnonzero(np.append(kind, False)[named.ravel()])  # noqa: FBT003
+        rows, field = np.divmod(wanted, len(fields))
+        entries = rows, named.ravel()[wanted], field
+        yield _near((table["reason"], tuple(fields)), alerts, entries, span)
 
 
 def _pid_fields(level: int) -> tuple[str, ...]:
@@ -163,7 +173,7 @@ def _meeting(join: Join, alerts: Ordered) -> tuple[Any, Any]:
     return rows, key
 
 
-def _values(alerts: Ordered, field: str, rows: Any, telling: str) -> pd.Series:
+def _values(alerts: Ordered, field: str, rows: Any, telling: str) -> Any:
     """Return a column's values; missing where they tell too little to join."""
     column = alerts.column(field, rows)
     if column is None:
@@ -172,31 +182,25 @@ def _values(alerts: Ordered, field: str, rows: Any, telling: str) -> pd.Series:
     return text.where(text.str.contains(telling, na=False)) if telling else text
 
 
-def _entries(rows: Any, key: Any, held: Sequence[Any]) -> tuple[Any, Any, Any]:
+def _entries(rows: Any, key: Any, held: Sequence[Any]) -> _Entries:
     """Return one entry per alert and field that holds a value: place, key with value, field."""
-    if not held:
-        return rows[:0], key[:0], rows[:0]
-    values = pd.concat([pd.Series(one) for one in held], ignore_index=True)
-    codes = pd.factorize(values)[0] if values.dtype != "int64" else values.to_numpy()
+    codes = pd.factorize(pd.concat(held, ignore_index=True))[0]
+    # by alert, then by field
+    codes = codes.reshape(len(held), -1).T.ravel()
     told = np.flatnonzero(codes >= 0)
-    row, field = told % len(rows), told // len(rows)
+    row, field = np.divmod(told, len(held))
     return rows[row], key[row] * (codes.max(initial=0) + 1) + codes[told], field
 
 
 def _near(
-    reason: str,
-    fields: tuple[str, ...],
-    alerts: Ordered,
-    rows: Any,
-    key: Any,
-    field: Any,
-    gap: pd.Timedelta,
+    join: tuple[str, tuple[str, ...]], alerts: Ordered, entries: _Entries, gap: pd.Timedelta
 ) -> Pairs:
-    ascending = len(rows) < 2 or bool((rows[1:] > rows[:-1]).all())  # noqa: PLR2004
+    """Return the pairs of entries of one key that are neighbours in time, and near."""
+    rows, key, field = entries
     # a stable sort keeps the order of time
-    order = np.argsort(key, kind="stable") if ascending else np.lexsort((field, rows, key))
+    order = np.argsort(key, kind="stable")
     earlier, later = order[:-1], order[1:]
     near = alerts.time[rows[later]] - alerts.time[rows[earlier]] <= gap.value
     joined = (key[earlier] == key[later]) & near & (rows[earlier] != rows[later])
     earlier, later = earlier[joined], later[joined]
-    return Pairs(reason, fields, rows[later], rows[earlier], field[later], field[earlier])
+    return Pairs(*join, rows[later], rows[earlier], field[later], field[earlier])

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 COLUMNS = 80
 _INDENT = " " * 7
 _SHOWN = 3  # of a list's entries
+_WHERE = {"host": "hosts", "container": "containers", "image": "images", "user": "users"}
 
 
 def queue(found: Correlation) -> list[dict[str, Any]]:
@@ -46,13 +47,12 @@ def lines(documents: Sequence[dict[str, Any]]) -> Iterator[str]:
         yield f"{one['score']:5.1f}  {one['incident_id']}  {one['priority'] or 'unknown':13}  {seen:19}  {number}"[
             :COLUMNS
         ]
-        where = [*one["hosts"][:_SHOWN], *one["containers"][:_SHOWN], *one["images"][:_SHOWN]]
-        users = f"users {_some(one['users'])}" if one["users"] else ""
+        where = [f"{word} {_some(one[kind])}" for word, kind in _WHERE.items() if one[kind]]
         lasted = f"in {duration(one['duration_s'])}" if one["duration_s"] else ""
         for said in (
             _some(one["rules"]) or "rule not named",
             " > ".join(one["tactics"]),
-            ", ".join(filter(None, [*where, users, lasted])),
+            "; ".join(filter(None, [*where, lasted])),
             ", ".join(f"{part['points']:+g} {part['summand']}" for part in one["summands"]),
         ):
             yield from textwrap.wrap(
@@ -66,7 +66,7 @@ def lines(documents: Sequence[dict[str, Any]]) -> Iterator[str]:
 
 def _document(row: dict[Any, Any]) -> dict[str, Any]:
     plain = {str(key): list(v) if isinstance(v, tuple) else v for key, v in row.items()}
-    took = plain.pop("duration")
+    took: Any = plain.pop("duration")
     return plain | {
         "first_seen": _moment(row["first_seen"]),
         "last_seen": _moment(row["last_seen"]),

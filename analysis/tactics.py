@@ -56,12 +56,12 @@ def tactics_of_groups(groups: Groups) -> Any:
     for at, one in enumerate(kinds.tolist()):
         pair, source = divmod(one, depth)
         label, rule = divmod(pair, width)
-        found = tactics_of(
+        names = tactics_of(
             str(rules.cat.categories[rule - 1]) if rule else "",
             str(sources.cat.categories[source]),
             tuple(sets[label - 1]) if label else (),
         )
-        holds[at, [order[name] for name in found]] = True
+        holds[at, [order[name] for name in names]] = True
     group, code = groups.members(codes, len(kinds))
     found = np.zeros((groups.count, len(order)), dtype=bool)
     pair, tactic = np.nonzero(holds[code])

@@ -7,7 +7,7 @@ and their reasons are data (`knowledge/weights.toml`). A score orders the queue,
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -147,26 +147,18 @@ def _executable(groups: Groups) -> Any:
 
 
 def _sentences(measures: Measures, at: int) -> list[tuple[str, str]]:
-    number, names = measures.rules[at], list(tactics().values())
+    names = list(tactics().values())
     tactic = [name for name, has in zip(names, measures.tactics[at], strict=True) if has]
     fields = ", ".join(weights()["rarity"]["fields"])
     every = "Every alert of it supports a check of its rule's playbook that leads to"
-    return [
-        ("priority", f"The highest priority is {PRIORITIES[measures.priority[at]]} (priority)."),
-        (
-            "rarity",
-            f"Its rarest combination of {fields} is that of {measures.rarest[at]:,} of the "
-            f"{measures.total:,} alerts loaded.",
-        ),
-        (
-            "tactics",
-            f"{len(tactic)} tactics, by tags or the rules' playbooks: {', '.join(tactic)}.",
-        ),
-        ("rules", f"{number:,} rules fired (rule)."),
-        (
-            "executable",
-            f"In {measures.executable[at]:,} alerts the program lay in memory or in a container's "
-            "writable layer (evt.arg.flags, proc.is_exe_*).",
-        ),
-        *((name, f"{every} '{name}', and no check accuses it.") for name in EXPLANATIONS),
-    ]
+    said = {
+        "priority": f"The highest priority is {PRIORITIES[measures.priority[at]]} (priority).",
+        "rarity": f"Its rarest combination of {fields} is that of {measures.rarest[at]:,} of the "
+        f"{measures.total:,} alerts loaded.",
+        "tactics": f"{len(tactic)} tactics, by tags or the rules' playbooks: {', '.join(tactic)}.",
+        "rules": f"{measures.rules[at]:,} rules fired (rule).",
+        "executable": f"In {measures.executable[at]:,} alerts the program lay in memory or in a "
+        "container's writable layer (evt.arg.flags, proc.is_exe_*).",
+        **{name: f"{every} '{name}', and no check accuses it." for name in EXPLANATIONS},
+    }
+    return list(said.items())

@@ -13,12 +13,14 @@ from hypothesis import strategies as st
 
 import analysis as fa
 from analysis.errors import AlertSchemaError
+from analysis.evidence import Evidence, Exhibit
 from analysis.explained import EXPLANATIONS, explain
-from analysis.findings import disposition, find
+from analysis.findings import Finding, disposition, find
 from analysis.folding import duplicates, fold
 from analysis.knowledge import playbook_for, tactics, weights
 from analysis.tactics import tactics_of
 from analysis.triage import score
+from analysis.verdict import verdict
 
 from .conftest import SAMPLES, lines
 from .test_stories import STORIES, alert_of
@@ -352,7 +354,8 @@ def test_one_alert_is_one_incident():
 def test_all_fields_missing():
     """Alerts that tell nothing but that they fired are incidents of their own."""
     bare = [
-        {"rule": f"Rule {n}", "priority": "Notice", "output": f"odd {n}", "output_fields": {}}
+        {"rule": f"Rule {n}", "priority": "Notice", "output": "odd", "output_fields": {}}
+        | {"time": "2026-03-17T09:00:00Z"}
         for n in range(3)
     ]
     found = correlated(*bare)
@@ -619,3 +622,57 @@ def test_what_repeats(changed, folded):
     found = correlated(alert(0, "Odd", fields=first), alert(1, "Odd", fields=first | changed))
 
     assert fold(found.alerts)["alerts"].tolist() == ([2] if folded else [1, 1])
+
+
+# ---------------------------------------------------------------- the case of an incident
+def test_a_case_of_thousands_says_what_it_did_not_examine():
+    """Repetitions are examined once and counted; what is beyond the limit is named, never silent."""
+    many = [
+        alert(n / 60, "Odd", fields=WEB | {"fd.name": f"/etc/{n % 30}", "proc.pid": n + 2})
+        for n in range(300)
+    ]
+    read, _ = fa.read_alerts(lines(*many))
+    whole, cut = fa.investigate(read), fa.investigate(read, most=20)
+
+    assert (len(whole.exhibits), whole.unexamined) == (30, 0)
+    assert "The incident has 300 alerts; but for time and process id, 30 tell" in whole.summary
+    assert (len(cut.exhibits), cut.unexamined) == (20, 10)
+    assert "10 are not: nothing is known of them" in cut.summary
+    assert cut.folded["alerts"].sum() == 300
+
+
+def test_what_was_not_examined_is_not_explained(memfd):
+    """A simulation is proposed only where every distinct alert was looked at."""
+    second = memfd | {"time": "2024-10-05T16:08:40Z"}
+    second["output_fields"] = memfd["output_fields"] | {"user.name": "other"}
+    read, _ = fa.read_alerts(lines(memfd, second))
+
+    assert fa.investigate(read).disposition == "simulation"
+    assert fa.investigate(read, most=1).disposition == "needs review"
+
+
+def suspicious(alert_id: str, *techniques: str) -> tuple[Exhibit, list[Finding]]:
+    """Return an exhibit with one accusing finding."""
+    evidence = (Evidence(alert_id, "proc.name", "x", "a:1"),)
+    finding = Finding(
+        f"{alert_id} accuses", "process", evidence, "medium", "high", techniques, "suspicious"
+    )
+    return Exhibit(alert_id, pd.NaT, {}, {}, ()), [finding]
+
+
+@pytest.mark.parametrize(
+    ("found", "expected"),
+    [
+        ([("a", "T1059"), ("b", "T1105"), ("c", "T1003")], "confirmed"),
+        ([("a", "T1059", "T1105"), ("b", "T1059"), ("c", "T1003")], "confirmed"),
+        ([("a", "T1059"), ("b", "T1105")], "suspicious"),
+        ([("a", "T1059"), ("b", "T1059"), ("c", "T1059")], "suspicious"),
+        ([("a", "T1059", "T1105", "T1003")], "suspicious"),
+    ],
+)  # fmt: skip
+def test_confirmed_takes_three_tactics_of_three_alerts(found, expected):
+    """Each tactic needs an accusing finding of an alert of its own; one alert alone confirms nothing."""
+    proposed, reasons = verdict([suspicious(*one) for one in found])
+
+    assert proposed == expected
+    assert len(reasons) == len(found)

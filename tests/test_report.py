@@ -88,7 +88,7 @@ def test_same_input_same_bytes(folders, tmp_path):
 
 
 def test_notebook_is_executed_with_plain_parameters(folders):
-    """A path and an id; no alert text, no machine path, nothing of the run."""
+    """A path, an id and how alerts were joined; no alert text, no machine path, nothing of the run."""
     for folder in folders.values():
         text = (folder / "report.ipynb").read_text()
         notebook = nbformat.reads(text, as_version=4)
@@ -99,6 +99,8 @@ def test_notebook_is_executed_with_plain_parameters(folders):
         assert injected.source.splitlines()[1:] == [
             'alerts_path = "alerts.jsonl"',
             f'incident_id = "{folder.name}"',
+            'gap = "15min"',
+            'by = "activity"',
         ]
         assert str(Path.cwd()) not in text
         assert all(c.execution_count for c in notebook.cells if c.cell_type == "code")
@@ -178,6 +180,80 @@ def test_a_text_log_without_dates(tmp_path):
     assert "a time whose date is not told" in document["summary"]
     assert document["alerts"][0]["time"] is None
     assert "unknown" in (tmp_path / "index.html").read_text()
+
+
+# ---------------------------------------------------------------- which incidents
+@pytest.mark.parametrize(("by", "reports"), [("activity", 1), ("alert", 2)])
+def test_one_report_per_incident_or_per_alert(shell, tmp_path, by, reports):
+    """Two alerts of one container are one report; on request they are two."""
+    source = lines(shell, shell | {"rule": "Odd"})
+
+    assert run("-", "--by", by, "--out", tmp_path, stdin=source).exit_code == 0
+    assert len(list(tmp_path.glob("inc-*/report.html"))) == reports
+
+
+def test_alerts_of_one_record_that_are_reported_apart(shell, tmp_path):
+    """A record of several alerts is filed whole with each of them; each report is about its own."""
+    source = json.dumps([shell, shell | {"rule": "Odd"}]).encode()
+
+    assert run("-", "--by", "alert", "--out", tmp_path, stdin=source).exit_code == 0
+    documents = [json.loads(p.read_text()) for p in tmp_path.glob("inc-*/report.json")]
+    assert sorted(one["rules"] for one in documents) == [["Odd"], [shell["rule"]]]
+
+
+def test_incidents_are_picked_by_id(memfd, shell, tmp_path):
+    """`--incident` may be given several times; an id that is not there is an error that names it."""
+    source = lines(memfd, shell)
+    listed = CliRunner().invoke(main, ["incidents", "-", "--json"], input=source)
+    wanted = json.loads(listed.stdout)[0]["incident_id"]
+
+    assert run("-", "--incident", wanted, "--out", tmp_path, stdin=source).exit_code == 0
+    assert [p.name for p in tmp_path.glob("inc-*")] == [wanted]
+    result = run("-", "--incident", "inc-0", "--out", tmp_path, stdin=source)
+    assert result.exit_code == 2
+    assert "no incident inc-0" in result.stderr
+
+
+def test_index_shows_what_each_score_is_made_of(reports):
+    """Best score first, and every summand with its sentence."""
+    index = (reports / "index.html").read_text()
+
+    assert "+18 priority: The highest priority is Warning (priority)." in index
+    assert index.index("Read sensitive file untrusted") < index.index("Fileless execution")
+
+
+def test_incidents_are_listed_for_a_terminal(memfd, shell):
+    """At most 80 columns, best score first, nothing that a terminal obeys."""
+    hostile = shell | {"hostname": "\x1b[31mred\u202e"}
+    result = CliRunner().invoke(main, ["incidents", "-"], input=lines(memfd, hostile))
+
+    assert result.exit_code == 0, result.output
+    shown = result.stdout.splitlines()
+    assert max(map(len, shown)) <= 80
+    assert all(line.isprintable() for line in shown)
+    assert shown[0].startswith(" 12.0  inc-")
+    assert "+30 priority, +10 executable, -40 simulation" in result.stdout
+
+
+def test_incidents_as_json(memfd, shell):
+    """One array, whose points add up to the scores."""
+    result = CliRunner().invoke(main, ["incidents", "-", "--json"], input=lines(memfd, shell))
+
+    for one in json.loads(result.stdout):
+        assert one["score"] == pytest.approx(sum(part["points"] for part in one["summands"]))
+        assert one["alerts"] == 1
+
+
+@pytest.mark.parametrize("command", ["incidents", "report"])
+def test_a_gap_that_is_none(memfd, command, tmp_path):
+    """Exit 2, with one line that says what was wrong."""
+    arguments = [command, "-", "--gap", "soon"] + (
+        ["--out", str(tmp_path)] if command == "report" else []
+    )
+    result = CliRunner().invoke(main, arguments, input=lines(memfd))
+
+    assert result.exit_code == 2
+    assert "soon" in result.stderr
 
 
 # ---------------------------------------------------------------- exit codes

@@ -13,16 +13,15 @@ import pandas as pd
 import pyarrow.compute as pc
 
 from analysis.knowledge.conditions import test
-from analysis.knowledge.model import Condition
 from analysis.schema import FIELD_MISSING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from numpy.typing import NDArray
+    from analysis.knowledge.model import Condition
 
 
-def met(condition: Condition, column: pd.Series | None, length: int) -> NDArray[np.bool_]:
+def met(condition: Condition, column: pd.Series | None, length: int) -> Any:
     """Return where `column` is known to meet the condition; a column that is not there is missing."""
     if column is None:
         absent = condition.operator == "present" and condition.value is False
@@ -32,7 +31,7 @@ def met(condition: Condition, column: pd.Series | None, length: int) -> NDArray[
     return each(column, lambda value: bool(test(condition, {condition.field: value})))
 
 
-def each(column: pd.Series, question: Callable[[Any], bool]) -> NDArray[np.bool_]:
+def each(column: pd.Series, question: Callable[[Any], bool]) -> Any:
     """Return `question` of each value, asked once per distinct value; of a missing one, False."""
     codes, values = coded(column)
     # the last answer is that of code -1
@@ -40,7 +39,7 @@ def each(column: pd.Series, question: Callable[[Any], bool]) -> NDArray[np.bool_
     return np.array([*answers, False], dtype=bool)[codes]
 
 
-def coded(column: pd.Series) -> tuple[NDArray[Any], list[Any]]:
+def coded(column: pd.Series) -> tuple[Any, list[Any]]:
     """Return a column as codes (-1: missing) and its distinct values, as an alert's facts hold them.
 
     Times and durations are integers [ns]; a list is its items joined by commas.

@@ -114,7 +114,9 @@ def _write_report(
         received_from = _file_alerts(alerts, folder)
         # from here on, only what was filed counts: the report rests on its own evidence
         filed = read_alerts(folder / ALERTS)[0]
-        case = investigate(filed, incident_id=incident_id, **parameters)
+        case = investigate(
+            filed, incident_id=incident_id, gap=parameters["gap"], by=parameters["by"]
+        )
         text = json.dumps(document(case, received_from), indent=1, ensure_ascii=False)
         _replace(folder / DOCUMENT, text + "\n")
         notebook = _execute(folder, {"incident_id": incident_id, **parameters})

@@ -148,3 +148,8 @@ def _ancestor(row: dict[Any, Any]) -> dict[str, Any]:
         "fields": list(row["fields"]),
         "gap": bool(row["gap"]),
     }
+
+
+def harvest(names: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the document of the case that a notebook has worked out, from the notebook's names."""
+    return document(names["case"])

@@ -42,13 +42,18 @@ def page(notebook: Any, title: str) -> str:
     return render("page", title=title, contents=contents, blocks=blocks, code=code, **style())
 
 
-def style() -> dict[str, Markup]:
-    """Return the pages' style sheet and the policy that allows it and nothing else."""
+def style(script: str = "") -> dict[str, Markup]:
+    """Return the pages' style sheet, a script, and the policy that allows these and nothing else."""
     # ours, from the package; a file of the kit is no alert text
     sheet = Markup((files("analysis") / "templates" / "page.css").read_text(encoding="utf-8"))  # noqa: S704
-    digest = base64.b64encode(hashlib.sha256(sheet.encode()).digest()).decode()
-    policy = f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
-    return {"sheet": sheet, "policy": Markup(policy)}  # noqa: S704
+    policy = f"default-src 'none'; style-src 'sha256-{_digest(sheet)}'; "
+    policy += f"script-src 'sha256-{_digest(script)}'; " if script else ""
+    policy += "base-uri 'none'; form-action 'none'"
+    return {"sheet": sheet, "script": Markup(script), "policy": Markup(policy)}  # noqa: S704
+
+
+def _digest(text: str) -> str:
+    return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
 def _blocks(cell: Any, headings: list[tuple[int, str, str]]) -> Iterator[Markup]:

@@ -129,6 +129,17 @@ def orjson_syslog(path: str) -> int:
     return orjson_rows(path, lambda line: line[max(line.find(b"{"), 0) :])
 
 
+def correlate(count: str) -> int:
+    """So many alerts into incidents: ids, process tree, links and scores."""
+    from analysis.incidents import correlate as ours
+    from tests.benchmarks.fleet import fleet
+
+    alerts = fleet(int(count))
+    global start  # noqa: PLW0603 - what is measured begins when the alerts are made
+    start = time.perf_counter()
+    return len(ours(alerts).alerts)
+
+
 def casebook_day(path: str) -> int:
     """One day, three columns, from Parquet."""
     import analysis as fa

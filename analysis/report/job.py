@@ -1,0 +1,185 @@
+"""Make one report: the notebook over one incident's evidence, in a process of its own, filed whole.
+
+In: a Job, which holds all that is needed and can travel to another machine. Out: a folder on the
+shelf with alerts.jsonl, report.ipynb, report.html, report.json and manifest.json; an Outcome. A
+report that fails is filed as well, with its cause, what was run and what it was run on.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cache
+from importlib.resources import as_file, files
+from typing import TYPE_CHECKING, Any
+
+from analysis.errors import KitError, ReportError
+from analysis.quoting import visible
+from analysis.report.html import page
+from analysis.report.kernels import ENGINE, Harvest
+from analysis.report.manifest import MANIFEST, as_text, digest, key, manifest
+from analysis.report.shelf import Shelf
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from importlib.resources.abc import Traversable
+    from pathlib import Path
+
+ALERTS, DOCUMENT, NOTEBOOK, PAGE = "alerts.jsonl", "report.json", "report.ipynb", "report.html"
+ERROR = "error.txt"
+_HARVEST = "analysis.report.document:harvest"
+
+
+@dataclass(frozen=True)
+class Job:
+    """One report to be made: of what, with what, and where to."""
+
+    incident_id: str
+    evidence: bytes
+    """The incident's alerts as received, one record a line."""
+    received_from: Mapping[str, str]
+    """For each line of the evidence, where it was read."""
+    parameters: Mapping[str, Any]
+    facts: Mapping[str, Any]
+    """What the index shows of the incident."""
+    out: str
+    timeout: float
+    fork: bool = True
+    """Whether the notebook runs in a warm fork; else in an ordinary kernel."""
+
+    @property
+    def key(self) -> str:
+        """What decides the report: evidence, notebook, parameters, version."""
+        inputs = {ALERTS: digest(self.evidence)}
+        return key(inputs, digest(template().encode()), self.parameters)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a job."""
+
+    incident_id: str
+    folder: str
+    disposition: str
+    """The proposed disposition; empty if the report failed."""
+    error: KitError | None = None
+    trace: str = ""
+    made: bool = True
+    """Whether it was made now; False if a whole one was there."""
+    seconds: float = 0.0
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+def make(job: Job) -> Outcome:
+    """Make a report and file it; an error of the notebook's is an outcome, not an exception."""
+    start, at = time.monotonic(), datetime.now(UTC)
+    shelf = Shelf(job.out)
+    error, trace, disposition = None, "", ""
+    with shelf.making() as folder:
+        try:
+            disposition = _make(job, folder)
+        except Exception as failure:  # noqa: BLE001 - the boundary: one report's failure stops no other
+            error, trace = _failure(failure, job.incident_id)
+            (folder / ERROR).write_text(f"{error}\n\n{trace}", encoding="utf-8", errors="replace")
+        seconds = round(time.monotonic() - start, 3)
+        facts = {**job.facts, "disposition": disposition, "error": str(error) if error else ""}
+        state = "failed" if error else "completed"
+        made_of = {
+            "incident_id": job.incident_id,
+            "key": job.key,
+            "inputs": {ALERTS: digest(job.evidence)},
+            "notebook": digest(template().encode()),
+            "parameters": dict(job.parameters),
+            "made_at": f"{at:%Y-%m-%dT%H:%M:%S}Z",
+            "seconds": seconds,
+        }
+        contents = {file.name: file.read_bytes() for file in folder.iterdir() if file.is_file()}
+        (folder / MANIFEST).write_bytes(as_text(manifest(contents, state, made_of, facts)))
+        shelf.place(folder, job.incident_id)
+    where = f"{job.out.rstrip('/')}/{job.incident_id}"
+    return Outcome(job.incident_id, where, disposition, error, trace, True, seconds, facts)
+
+
+def _make(job: Job, folder: Path) -> str:
+    """Write the report's files; return the disposition."""
+    (folder / ALERTS).write_bytes(job.evidence)
+    notebook, told = _execute(job, folder)
+    if told is None:  # an ordinary kernel keeps what it found
+        told = _document(job, folder)
+    for alert in told["alerts"]:
+        alert["received_from"] = job.received_from.get(alert["origin"])
+    text = json.dumps(told, indent=1, ensure_ascii=False)
+    (folder / DOCUMENT).write_text(text + "\n", encoding="utf-8")
+    title = f"Falco incident {job.incident_id}: {', '.join(told['rules'])}"
+    (folder / PAGE).write_text(page(notebook, visible(title, longest=200)), encoding="utf-8")
+    return str(told["disposition"])
+
+
+def _execute(job: Job, folder: Path) -> tuple[Any, dict[str, Any] | None]:
+    import nbformat  # noqa: PLC0415 - heavy, and needed only where a notebook is run
+    import papermill  # noqa: PLC0415
+
+    wanted = Harvest(_HARVEST)
+    try:
+        papermill.execute_notebook(
+            nbformat.reads(template(), as_version=4),
+            None,  # written here, once
+            parameters={"alerts_path": ALERTS, "incident_id": job.incident_id, **job.parameters},
+            engine_name=ENGINE,
+            kernel_name="python3",
+            progress_bar=False,
+            folder=str(folder),
+            report_timeout=job.timeout,
+            harvest=wanted,
+            fork=job.fork,
+        )
+    finally:  # as far as it came
+        if wanted.notebook is not None:
+            _forget_the_run(wanted.notebook)
+            text = nbformat.writes(wanted.notebook)
+            (folder / NOTEBOOK).write_text(text + "\n", encoding="utf-8")
+    return wanted.notebook, wanted.value
+
+
+def _document(job: Job, folder: Path) -> dict[str, Any]:
+    from analysis.case import investigate  # noqa: PLC0415 - where the notebook did not
+    from analysis.intake import read_alerts  # noqa: PLC0415
+    from analysis.report.document import document  # noqa: PLC0415
+
+    filed, _ = read_alerts(folder / ALERTS)
+    return document(investigate(filed, incident_id=job.incident_id, **job.parameters))
+
+
+@cache
+def template() -> str:
+    """Return the incident notebook."""
+    with as_file(_template()) as path:
+        return path.read_text(encoding="utf-8")
+
+
+def _template() -> Traversable:
+    packaged = files("analysis.report") / "incident_report.ipynb"
+    # in a checkout the notebook lives in its own room
+    room = files("analysis").joinpath("..", "notebooks", "incident_report.ipynb")
+    return packaged if packaged.is_file() else room
+
+
+def _forget_the_run(notebook: Any) -> None:
+    """Drop times and machine paths, so that the same alerts give the same notebook."""
+    notebook.metadata.pop("papermill", None)
+    for number, cell in enumerate(notebook.cells):
+        for name in ("papermill", "execution"):
+            cell.metadata.pop(name, None)
+        cell.id = f"cell-{number:02d}"  # papermill gives the parameters cell a random one
+
+
+def _failure(error: Exception, incident_id: str) -> tuple[KitError, str]:
+    trace = "\n".join(getattr(error, "traceback", None) or [])
+    if isinstance(error, KitError):
+        return error, trace
+    name = getattr(error, "ename", type(error).__name__)
+    reason = f"{name}: {getattr(error, 'evalue', error)}"
+    cell = getattr(error, "cell_index", None)
+    return ReportError(incident_id, cell, getattr(error, "source", ""), reason), trace
