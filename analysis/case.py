@@ -19,6 +19,7 @@ from analysis.gaps import Gap, find_gaps
 from analysis.incidents import correlate
 from analysis.knowledge import Playbook, playbook_for
 from analysis.lineage import ancestry
+from analysis.processes import process_tree
 from analysis.timeline import timeline
 from analysis.verdict import verdict
 
@@ -51,6 +52,7 @@ class Case:
     reasons: tuple[Finding, ...]
     lineage: pd.DataFrame
     timeline: pd.DataFrame
+    processes: pd.DataFrame
 
     @property
     def rules(self) -> list[str]:
@@ -121,7 +123,8 @@ def investigate(
     -------
     Case
         Its `folded` is as `folding.fold` returns it, with `examined` (bool); its `lineage` is a frame with one row per ancestor of the first alert's process (see
-        `lineage.ancestry`), its `timeline` one with a row per moment (see `timeline.timeline`).
+        `lineage.ancestry`), its `timeline` one with a row per moment (see `timeline.timeline`),
+        its `processes` those of all its alerts (see `processes.process_tree`).
 
     Raises
     ------
@@ -167,6 +170,7 @@ def investigate(
         reasons=_distinct(reasons),
         lineage=ancestry(shown[0].fields),
         timeline=timeline(shown),
+        processes=process_tree(chosen.drop_duplicates("alert_id")).processes,
     )
 
 

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from analysis.evidence import Evidence
 
 Cell = dict[str, Any]
+MOST = 100
+"""Rows of a table; a page that holds thousands is read by nobody."""
 NOTEBOOK_STYLE = (
     "<style>.casebook td, .casebook th { text-align: left; vertical-align: top }</style>"
 )
@@ -43,9 +45,16 @@ class Shown:
 def table(
     caption: str, headings: Sequence[str], rows: Sequence[Sequence[Cell]], empty: str = ""
 ) -> Shown:
-    """Return a table, or the sentence `empty` where it would have no row."""
-    html = render("table", caption=caption, headings=headings, rows=rows, empty=empty)
+    """Return a table, or the sentence `empty` where it would have no row.
+
+    Rows beyond `MOST` are counted, not shown.
+    """
+    left = len(rows) - MOST
+    more = f"{left:,} more rows are not shown." if left > 0 else ""
+    rows = rows[:MOST]
+    html = render("table", caption=caption, headings=headings, rows=rows, empty=empty, more=more)
     lines = [" | ".join(_plain(cell) for cell in row) for row in rows]
+    lines += [more] if more else []
     return Shown(html, "\n".join([caption, " | ".join(headings), *lines]) if rows else empty)
 
 

@@ -7,7 +7,11 @@ import shutil
 from typing import TYPE_CHECKING
 
 import pytest
+from click.testing import CliRunner
 
+from analysis.cli import main
+
+from .conftest import lines, story
 from .test_notebooks import SECTIONS
 
 if TYPE_CHECKING:
@@ -47,13 +51,28 @@ def browser():
         running.close()
 
 
-@pytest.fixture(params=[*RULES, "index"])
-def opened(request, browser, reports: Path, folders: dict[str, Path]):
+@pytest.fixture(scope="module")
+def several(shell, tmp_path_factory) -> Path:
+    """The folder of an incident of many alerts, one of which differs."""
+    out = tmp_path_factory.mktemp("several")
+    alerts = [
+        story(shell, **{"proc.cmdline": f"bash -c 'id {'x' * 200}{i % 40 // 39}'"})
+        | {"time": f"2026-03-01T10:00:{i:02}.000000001Z"}
+        for i in range(40)
+    ]
+    (out / "alerts.jsonl").write_bytes(lines(*alerts))
+    arguments = ["report", str(out / "alerts.jsonl"), "--out", str(out)]
+    assert CliRunner().invoke(main, arguments).exit_code == 0
+    return next(out.glob("inc-*"))
+
+
+@pytest.fixture(params=[*RULES, "several", "index"])
+def opened(request, browser, reports: Path, folders: dict[str, Path], several: Path):
     """A page opened from disk at desk width, with all that it asked for and complained of."""
     path = (
         reports / "index.html"
         if request.param == "index"
-        else folders[request.param] / "report.html"
+        else (folders | {"several": several})[request.param] / "report.html"
     )
     context = browser.new_context(viewport={"width": 1280, "height": 900}, offline=True)
     page = context.new_page()
@@ -75,13 +94,32 @@ def test_nothing_is_requested_and_nothing_complains(opened):
 
 
 def test_pictures_are_seen_and_described(opened):
-    """Each picture has loaded, and an alternative text says what it shows."""
-    pictures = opened.locator("img").all()
+    """Each picture is drawn in its colours, and an alternative text says what it shows."""
+    pictures = opened.locator("figure svg[role=img]").all()
 
     assert len(pictures) == (0 if opened.url.endswith("index.html") else 2)
     for picture in pictures:
-        assert picture.evaluate("e => e.complete && e.naturalWidth > 100")
-        assert re.match(r"(Process lineage|Timeline)[:,] ", picture.get_attribute("alt"))
+        assert picture.evaluate("e => e.getBoundingClientRect().width > 100")
+        assert picture.evaluate("e => new Set([...e.querySelectorAll('path')].map("
+                                "p => getComputedStyle(p).fill)).size > 1")  # fmt: skip
+        assert re.match(
+            r"(Process lineage|Process tree|Timeline|Activity)[:,] ",
+            picture.get_attribute("aria-label"),
+        )
+
+
+def test_text_of_pictures_is_text(opened):
+    """What a picture says can be selected and searched, and none of it is cut off."""
+    for picture in opened.locator("figure svg").all():
+        outside = picture.evaluate(
+            """svg => { const box = svg.getBoundingClientRect();
+            return [...svg.querySelectorAll('text')].filter(text => {
+                const b = text.getBoundingClientRect();
+                return b.left < box.left || b.right > box.right || b.bottom > box.bottom;
+            }).map(text => text.textContent) }"""
+        )
+        assert outside == []
+        assert picture.locator("text").count() > 2
 
 
 def test_sections(opened):
@@ -118,13 +156,13 @@ def test_keyboard_reaches_everything(opened):
     """The first Tab skips to the report; every link, command and fold takes the focus."""
     opened.keyboard.press("Tab")
     assert opened.evaluate("document.activeElement.textContent") == "Skip to the report"
-    wanted = opened.locator("a, pre, summary").count()
+    wanted = opened.locator("a, pre, summary, figure").count()
     # the folded code is reached only once it is unfolded
     hidden = opened.locator("details pre").count()
     for _ in range(wanted - hidden - 1):
         opened.keyboard.press("Tab")
 
-    assert opened.evaluate("document.activeElement.matches('a, pre, summary')")
+    assert opened.evaluate("document.activeElement.matches('a, pre, summary, figure')")
 
 
 def test_code_is_folded_away(opened):

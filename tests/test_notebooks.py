@@ -22,6 +22,7 @@ SHOWN = {
     "summary",
     "raw",
     "event",
+    "duplicates",
 }
 SECTIONS = [
     "Event Details",

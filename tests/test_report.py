@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -132,6 +133,21 @@ def test_hostile_text_reaches_the_page_as_text(memfd, tmp_path):
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in html
     assert "\u202e" not in html
     assert "⟨U+202E⟩$x^2$" in html
+
+
+def test_an_incident_of_several_alerts_has_its_figures(shell, tmp_path):
+    """Its processes as a tree, its alerts over time, what repeats in one row; no figure of one alert."""
+    told = [(i, "bash -i") for i in range(30)] + [(31, "bash -c 'cat /etc/shadow'")]
+    alerts = [
+        story(shell, **{"proc.cmdline": command}) | {"time": f"2026-03-01T10:00:{i:02}.000000001Z"}
+        for i, command in told
+    ]
+
+    assert run("-", "--out", tmp_path, stdin=lines(*alerts)).exit_code == 0
+    html = next(tmp_path.glob("inc-*/report.html")).read_text()
+    assert re.findall(r'<svg[^>]* aria-label="(.{13})', html) == ["Process tree:", "Activity: 31 "]
+    assert '<td data-label="Alerts">30</td>' in html
+    assert len(html) < 150_000
 
 
 def test_pretty_printed_input_is_filed_on_one_line(memfd, tmp_path):

@@ -1,22 +1,21 @@
-"""Tables: what a Case holds, as HTML for a page and as text for everything else.
-
-Each function returns something that shows itself in a notebook. Nothing is worked out here.
-"""
+"""Tables of what a Case found: summary, findings, lineage, causes, what to do, what is missing."""
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
-import pandas as pd
-
 from analysis.gaps import append_output
-from analysis.knowledge import PHASES, SEVERITIES, known_fields, techniques, topic_of
-from analysis.lineage import field_level, relation
+from analysis.knowledge import PHASES, SEVERITIES, techniques
 from analysis.quoting import visible
 from analysis.shown import Shown, badge, citations, code, entries, lines, render, table, text
+from analysis.tables.words import TOPICS, moment, several
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from analysis.case import Case
+    from analysis.findings import Finding
 
 _TITLES = {
     "preserve": "Preserve evidence",
@@ -26,21 +25,6 @@ _TITLES = {
     "recover": "Recover",
     "harden": "Harden",
     "tune": "Tune",
-}
-_TOPICS = {
-    "event": "event",
-    "container": "container",
-    "process": "process",
-    "executable": "program file",
-    "user": "user or terminal",
-    "object": "file or connection",
-}
-_FACET_WORDS = {
-    "name": "name",
-    "exepath": "path of the program file",
-    "exe": "argv[0]",
-    "cmdline": "command line",
-    "pid": "process id, on the host,",
 }
 _FACETS = ("name", "exepath", "cmdline", "pid")
 
@@ -52,48 +36,18 @@ def summary(case: Case) -> Shown:
     return Shown(html, visible(case.summary, longest=20_000))
 
 
-def event(case: Case) -> Shown:
-    """Show the envelope of each alert as received, and the ids derived from its content."""
-    rows = [
-        (key, exhibit.record[key])
-        for exhibit in case.exhibits
-        for key in ("rule", "time", "priority", "source", "hostname", "tags", "uuid")
-        if exhibit.record.get(key) not in (None, [])
-    ]
-    rows += [("alert id (derived)", exhibit.alert_id) for exhibit in case.exhibits]
-    rows += [("incident id (derived)", case.incident_id)]
-    cells = [[text(key), code(value)] for key, value in rows]
-    return table(f"Envelope of the alert, {_origins(case)}", ["Key", "Value as received"], cells)
-
-
-def fields(case: Case, topic: str) -> Shown:
-    """Show the output fields of one topic, as received, with what each field means."""
-    rows = [
-        [code(name), code(value), text(_meaning(name))]
-        for exhibit in case.exhibits
-        for name, value in sorted(exhibit.fields.items())
-        if topic_of(name, exhibit.facts.get("evt.type")) == topic
-    ]
-    return table(
-        f"Fields on the {_TOPICS[topic]}, {_origins(case)}",
-        ["Field", "Value as received", "What the field means"],
-        rows,
-        f"The alert has no field on a {_TOPICS[topic]}.",
-    )
-
-
 def findings(case: Case) -> Shown:
-    """Show all findings with their evidence, the gravest first."""
+    """Show all findings with their evidence, the gravest first; one that several alerts support once."""
     ordered = sorted(case.findings, key=lambda f: SEVERITIES.index(f.severity), reverse=True)
     rows = [
         [
-            text(finding.claim),
+            text(finding.claim + _more(count, "; the evidence is that of the first")),
             citations(finding.evidence),
             badge(finding.severity),
             text(finding.confidence),
             entries(_technique(one) for one in finding.techniques),
         ]
-        for finding in ordered
+        for finding, count in _alike(ordered)
     ]
     headings = ["Finding", "Evidence", "Severity", "Confidence", "ATT&CK"]
     return table("All findings, the gravest first", headings, rows)
@@ -101,9 +55,12 @@ def findings(case: Case) -> Shown:
 
 def statements(case: Case, topic: str) -> Shown:
     """Show the findings of one topic as sentences, each with the fields it rests on."""
-    found = [finding for finding in case.findings if finding.topic == topic]
-    html = render("statements", findings=found, topic=_TOPICS[topic])
-    return Shown(html, "\n".join(finding.claim for finding in found))
+    found = [
+        (finding, _more(count))
+        for finding, count in _alike(f for f in case.findings if f.topic == topic)
+    ]
+    html = render("statements", findings=found, topic=TOPICS[topic], many=several(case))
+    return Shown(html, "\n".join(finding.claim + more for finding, more in found))
 
 
 def ancestry(case: Case) -> Shown:
@@ -116,8 +73,9 @@ def ancestry(case: Case) -> Shown:
         ]
         for row in case.lineage.to_dict("records")
     ]
+    of = f" as alert {case.exhibits[0].alert_id} tells it" if several(case) else ""
     return table(
-        "Process lineage",
+        f"Process lineage{of}",
         ["Relation", "Name", "Path", "Command line", "Process id", "Fields"],
         rows,
         "The alert tells of no process.",
@@ -188,17 +146,25 @@ def mitigation(case: Case) -> Shown:
 
 def gaps(case: Case) -> Shown:
     """Show what the alerts do not say, why it matters, and how to get it next time."""
+    many = several(case)
+    lacking = Counter((gap.field, gap.why, gap.asked, gap.how_to_get_it) for gap in case.gaps)
     rows = [
         [
-            code(gap.field),
-            text(gap.why),
-            text("no: see below" if not gap.asked else gap.how_to_get_it),
+            code(field),
+            *([text(f"{count:,} of {len(case.exhibits):,}")] if many else []),
+            text(why),
+            text("no: see below" if not asked else how),
         ]
-        for gap in case.gaps
+        for (field, why, asked, how), count in lacking.items()
     ]
     shown = table(
         "What the alerts do not say",
-        ["Field", "Why it matters", "Was Falco asked for it?"],
+        [
+            "Field",
+            *(["Alerts examined"] if many else []),
+            "Why it matters",
+            "Was Falco asked for it?",
+        ],
         rows,
         "No deciding field is missing.",
     )
@@ -213,53 +179,9 @@ def gaps(case: Case) -> Shown:
     return Shown(html, f"{shown.text}\n{snippet}".strip())
 
 
-def raw(case: Case) -> Shown:
-    """Show each alert byte for byte, with its digest; what no eye would see is written out."""
-    receipts = [
-        {
-            "origin": receipt.origin,
-            "size": len(receipt.raw),
-            "sha256": receipt.sha256,
-            "text": lines(receipt.raw.decode("utf-8", "replace"), longest=100_000),
-        }
-        for exhibit in case.exhibits
-        for receipt in exhibit.receipts
-    ]
-    plain = "\n".join(f"{r['origin']} sha256 {r['sha256']}" for r in receipts)
-    return Shown(render("raw", receipts=receipts), plain)
-
-
-def rejects(rejects: pd.DataFrame) -> Shown:
-    """Show what could not be read as an alert, and why."""
-    rows = [
-        [
-            text(f"{row['origin_file']}:{row['origin_line']}"),
-            text(row["reason"]),
-            code(row["excerpt"]),
-        ]
-        for row in rejects.to_dict("records")
-    ]
-    return table(
-        "Not read", ["Where", "Why", "How it begins"], rows, "Every record was read as an alert."
-    )
-
-
-def _meaning(name: str) -> str:
-    known = known_fields().get(name)
-    if known:
-        return known.meaning
-    place = field_level(name)
-    return f"{_FACET_WORDS[place[1]]} of the {relation(place[0])}" if place else ""
-
-
 def _technique(name: str) -> str:
     known = techniques().get(name)
     return f"{name} {known}" if known else name
-
-
-def _origins(case: Case) -> str:
-    places = [receipt.origin for exhibit in case.exhibits for receipt in exhibit.receipts]
-    return places[0] if len(places) == 1 else f"{places[0]} to {places[-1]}"
 
 
 def _lacking(case: Case) -> list[str]:
@@ -270,13 +192,14 @@ def _known(value: object) -> bool:
     return isinstance(value, str | int)
 
 
-def moment(time: pd.Timestamp) -> str:
-    """Return a time with all nine digits, as Falco writes it; a text alert may tell no date."""
-    if pd.isna(time):
-        return "unknown"
-    return f"{time:%Y-%m-%d %H:%M:%S}.{time.value % 10**9:09d}"
+def _alike(findings: Iterable[Finding]) -> list[tuple[Finding, int]]:
+    """Return findings that differ in more than whose alert supports them, and how many alerts do."""
+    found: dict[tuple[object, ...], list[Finding]] = {}
+    for one in findings:
+        key = (one.claim, one.severity, one.confidence, one.techniques)
+        found.setdefault(key, []).append(one)
+    return [(some[0], len(some)) for some in found.values()]
 
 
-def or_unknown(value: object) -> str:
-    """Return text, or the word that says there is none."""
-    return value if isinstance(value, str) and value else "unknown"
+def _more(count: int, rest: str = "") -> str:
+    return f" ({count:,} of the alerts examined{rest})" if count > 1 else ""

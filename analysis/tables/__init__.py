@@ -1,0 +1,37 @@
+"""Tables: what was found, as HTML for a page and as text for everything else.
+
+Each function returns something that shows itself in a notebook. Nothing is worked out here.
+"""
+
+from analysis.tables.alerts import duplicates, event, fields, raw, rejects
+from analysis.tables.case import (
+    ancestry,
+    causes,
+    findings,
+    gaps,
+    mitigation,
+    playbook,
+    statements,
+    summary,
+    timeline,
+)
+from analysis.tables.words import moment, or_unknown
+
+__all__ = [
+    "ancestry",
+    "causes",
+    "duplicates",
+    "event",
+    "fields",
+    "findings",
+    "gaps",
+    "mitigation",
+    "moment",
+    "or_unknown",
+    "playbook",
+    "raw",
+    "rejects",
+    "statements",
+    "summary",
+    "timeline",
+]
