@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from analysis.evidence import Evidence, Exhibit
 
-_NAME = re.compile(r"\{([a-z][a-z0-9_.]*(?:\[\d+\])?)\}")
+_NAME = re.compile(r"\{([a-z][A-Za-z0-9_.]*(?:\[[\w/]+\])?)\}")
 # GCP rules write T1562-impair-defenses
 _TECHNIQUE = re.compile(r"(T\d{4}(?:\.\d{3})?)(?:-.*)?")
 _LONGEST_VALUE = 300  # characters of one value inside a sentence
