@@ -6,6 +6,7 @@ Exit codes: 0 all is well, 1 something failed and is listed, 2 the input or the 
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import NoReturn
 
 import click
@@ -85,6 +86,37 @@ def convert(sources: tuple[str, ...], to: str, rejects: str | None, scheduler: s
         _say(f"{len(done.rejects)} records are no alerts" + (f": {rejects}" if rejects else ""))
     if not done.alerts:
         _stop("no alert could be read")
+
+
+@main.command()
+@click.argument("subject", nargs=-1, required=True)
+@click.option("--playbooks", type=click.Path(path_type=Path), help="Folder of your own playbooks.")
+def explain(subject: tuple[str, ...], playbooks: Path | None) -> None:
+    """Explain SUBJECT: a rule, a field, `flags`, or a value of evt.arg.flags."""
+    from analysis.explain import explain as run  # noqa: PLC0415 - help must not wait for it
+
+    try:
+        click.echo(run(" ".join(subject), own=playbooks))
+    except KitError as error:
+        _stop(str(error))
+
+
+@main.command()
+@click.argument("folder", required=False, type=click.Path(path_type=Path))
+def lint(folder: Path | None) -> None:
+    """Say what is wrong with the playbooks in FOLDER, or with those that ship.
+
+    Exit code 1: something is wrong; 2: there is no playbook to look at.
+    """
+    from analysis.lint import lint as run  # noqa: PLC0415 - help must not wait for it
+
+    try:
+        problems = run(folder)
+    except KitError as error:
+        _stop(str(error))
+    for problem in problems:
+        click.echo(visible(str(problem)))
+    sys.exit(1 if problems else 0)
 
 
 def _say(line: str) -> None:

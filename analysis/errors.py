@@ -4,6 +4,7 @@ KitError
 ├── SourceError(OSError)         an input cannot be read: no such path, no permission, nothing in it
 ├── AlertSchemaError(ValueError) a frame lacks columns that a function reads
 ├── PlaybookError(ValueError)    a knowledge file is wrong: which file, which key, what to do
+├── SubjectError(LookupError)    nothing is known under the name asked for
 ├── EvidenceError(ValueError)    a finding was about to be made without evidence
 └── ReportError(RuntimeError)    a report's notebook failed
 """
@@ -36,6 +37,15 @@ class PlaybookError(KitError, ValueError):
     def __init__(self, file: str, place: str, remedy: str) -> None:
         self.file, self.place, self.remedy = file, place, remedy
         super().__init__(f"{file}: {place}: {remedy}")
+
+
+class SubjectError(KitError, LookupError):
+    """Raised when nothing is known under a name; names what is called nearly so."""
+
+    def __init__(self, subject: str, near: list[str]) -> None:
+        self.subject, self.near = subject, near
+        hint = f"; did you mean: {', '.join(near)}?" if near else ""
+        super().__init__(f"no rule, field or exe flag is called {subject!r:.80}{hint}")
 
 
 class EvidenceError(KitError, ValueError):

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from analysis.errors import EvidenceError
-from analysis.knowledge import Cause, Check, Playbook, readings
+from analysis.knowledge import Cause, Check, Playbook, readings, techniques_of
 from analysis.knowledge.conditions import judge
 from analysis.lineage import ancestry
 from analysis.quoting import visible
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from analysis.evidence import Evidence, Exhibit
 
 _NAME = re.compile(r"\{([a-z][A-Za-z0-9_.]*(?:\[[\w/]+\])?)\}")
-# GCP rules write T1562-impair-defenses
-_TECHNIQUE = re.compile(r"(T\d{4}(?:\.\d{3})?)(?:-.*)?")
 _LONGEST_VALUE = 300  # characters of one value inside a sentence
 
 _SEVERITY = {
@@ -95,9 +93,14 @@ def gravest(dispositions: Iterable[str]) -> str:
     return max(dispositions, key=_GRAVITY.index)
 
 
+def names_in(claim: str) -> list[str]:
+    """Return the fields whose values a claim names."""
+    return _NAME.findall(claim)
+
+
 def fill_claim(claim: str, facts: Mapping[str, Any]) -> str | None:
     """Put an alert's values into a sentence, visibly; None where a value is missing."""
-    if any(name not in facts for name in _NAME.findall(claim)):
+    if any(name not in facts for name in names_in(claim)):
         return None
     return _NAME.sub(lambda match: _spoken(match[1], facts[match[1]]), claim)
 
@@ -133,7 +136,7 @@ def _check(check: Check, exhibit: Exhibit) -> Finding | None:
     claim = fill_claim(check.claim, exhibit.facts) if verdict.holds else None
     if claim is None:
         return None
-    evidence = exhibit.cite((*verdict.fields, *_NAME.findall(check.claim), *check.cites))
+    evidence = exhibit.cite((*verdict.fields, *names_in(check.claim), *check.cites))
     return Finding(
         claim,
         check.topic,
@@ -170,7 +173,7 @@ def _detection(exhibit: Exhibit) -> Finding:
         exhibit.cite(("rule", "priority", "time", "hostname", "tags")),
         "high",
         _SEVERITY.get(facts["priority"], "informational"),
-        tuple(found[1] for tag in tags if (found := _TECHNIQUE.fullmatch(tag))),
+        techniques_of(tags),
     )
 
 

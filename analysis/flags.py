@@ -17,19 +17,45 @@ import pandas as pd
 
 @dataclass(frozen=True, slots=True)
 class ExeFlag:
-    """One bit: its value, its name in alerts, the field and the column that hold it."""
+    """One bit: its value, its name in alerts, the field and the column that hold it, its meaning."""
 
     bit: int
     name: str
     field: str
     column: str
+    meaning: str
 
 
 EXE_FLAGS = (
-    ExeFlag(1, "EXE_WRITABLE", "proc.is_exe_writable", "exe_writable"),
-    ExeFlag(2, "EXE_UPPER_LAYER", "proc.is_exe_upper_layer", "exe_upper_layer"),
-    ExeFlag(4, "EXE_FROM_MEMFD", "proc.is_exe_from_memfd", "exe_from_memfd"),
-    ExeFlag(8, "EXE_LOWER_LAYER", "proc.is_exe_lower_layer", "exe_lower_layer"),
+    ExeFlag(
+        1,
+        "EXE_WRITABLE",
+        "proc.is_exe_writable",
+        "exe_writable",
+        "the user who ran the program may write its file; always so for root, hence weak alone",
+    ),
+    ExeFlag(
+        2,
+        "EXE_UPPER_LAYER",
+        "proc.is_exe_upper_layer",
+        "exe_upper_layer",
+        "the file lies in the writable layer of a container's overlay file system: it was added or "
+        "changed after the image was built; volumes and tmpfs are not seen by it",
+    ),
+    ExeFlag(
+        4,
+        "EXE_FROM_MEMFD",
+        "proc.is_exe_from_memfd",
+        "exe_from_memfd",
+        "the file is a memfd: it exists in memory only (Falco 0.36 and later)",
+    ),
+    ExeFlag(
+        8,
+        "EXE_LOWER_LAYER",
+        "proc.is_exe_lower_layer",
+        "exe_lower_layer",
+        "the file comes from a container image's own layers (Falco 0.39 and later)",
+    ),
 )
 """All four, in Falco's printing order; FROM_MEMFD since Falco 0.36, LOWER_LAYER since 0.39."""
 

@@ -4,34 +4,19 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
 
 import pytest
 
-import analysis as fa
 from analysis import knowledge
 from analysis.errors import PlaybookError
-from analysis.features import DERIVED
-from analysis.findings import _NAME
 from analysis.knowledge import Condition, conditions
 from analysis.knowledge.model import make
-from analysis.quoting import placeholders
+from analysis.lint import lint
 
 from .conftest import SAMPLES, case_of, story
 
 BOOKS = knowledge.load_playbooks()
 OWN = {name: book for name, book in BOOKS.items() if not book.generic}
-COMMANDS = sorted({command.shell for book in BOOKS.values() for command in book.command})
-_KNOWN = knowledge.known_fields().keys() | DERIVED.keys() | {"rule", "priority", "time", "hostname"}
-# shell words that start a command; the words after them are what must be a real program
-_STARTS = re.compile(r"(?:^|[|;&(]\s*|\bdo\s+|\$\()\s*([a-z][a-z0-9_-]*)(?=\s|$)", re.MULTILINE)
-_BUILTIN = {"while", "done", "command", "do", "read", "kill"}
-
-
-@pytest.mark.parametrize("name", OWN)
-def test_file_is_named_for_its_rule(name):
-    """The file's name is the rule's, in lower case with dashes."""
-    assert knowledge.slug(OWN[name].rule) == name
 
 
 @pytest.mark.parametrize("name", OWN)
@@ -47,83 +32,76 @@ def test_playbook_speaks_about_its_examples(name):
         assert any(finding.claim.startswith(tuple(filter(None, own))) for finding in case.findings)
 
 
-def conditions_of(check: object) -> list[Condition]:
-    """Return the conditions of a check, cause or command."""
-    return [*check.all, *getattr(check, "any", ())]
+def test_what_ships_is_clean():
+    """Every playbook and reading passes the linter that users have."""
+    assert [str(problem) for problem in lint()] == []
 
 
-CHECKS = [
-    *knowledge.readings(),
-    *(c for book in BOOKS.values() for c in (*book.check, *book.benign, *book.command)),
-]
+SOUND = """
+rule = "A rule"
+source = "syscall"
+meaning = "What it means."
+deciding = [{ field = "proc.name", why = "the program" }]
+check = [{ claim = "c {proc.name}", topic = "process", all = [{ field = "proc.name", is = "x" }] }]
+benign = [{ cause = "a test", confirm = "ask" }]
+step = [{ question = "q", how = "h" }]
+advice = [{ phase = "tune", text = "t" }]
+command = [{ phase = "preserve", why = "w", where = "host", shell = "ls /tmp" }]
+"""
 
 
 @pytest.mark.parametrize(
-    "check", CHECKS, ids=lambda c: (getattr(c, "claim", "") or c.__class__.__name__)[:40]
+    ("old", "new", "said"),
+    [
+        ('rule = "A rule"', 'rule = "Another"', "name it another.toml"),
+        ('source = "syscall"', "", "no event source"),
+        ('field = "proc.name", is', 'field = "proc.nmae", is', "'proc.nmae' is no field"),
+        ('field = "proc.name", why', 'field = "proc.nmae", why', "'proc.nmae' is no field"),
+        ("c {proc.name}", "c {proc.nmae}", "'proc.nmae' is no field"),
+        ('is = "x"', 'named = "sorcery"', "'sorcery' is no kind of program"),
+        ('is = "x"', "matches = 'x$'", "ends with $"),
+        (', all = [{ field = "proc.name", is = "x" }]', "", "would be claimed of every alert"),
+        ('"w", where', '"w", color = "red", where', "unknown key 'color'"),
+        ("ls /tmp", "lss /tmp", "'lss' is no listed program"),
+        ("ls /tmp", "ls /tmp | exfiltrate -x", "'exfiltrate' is no listed program"),
+        ("ls /tmp", "ls $(exfiltrate)", "'exfiltrate' is no listed program"),
+        ("ls /tmp", "ls '{proc.exepath}'", "a placeholder stands in quotes"),
+        ("ls /tmp", "ls {proc.env}", "{proc.env} has no legal form"),
+        ("ls /tmp", "ls $(", "bash:"),
+        ('meaning = "What it means."', "meaning = ", "correct the TOML"),
+        ('advice = [{ phase = "tune", text = "t" }]', "", "at least one [[advice]]"),
+        ('meaning = "What it means."', 'meaning = "m"\ntechniques = ["T9"]', "'T9' is unknown"),
+    ],
 )
-def test_conditions_name_known_fields(check):
-    """A misspelt field would be unknown for ever, in silence."""
-    for condition in conditions_of(check):
-        assert condition.field in _KNOWN or fa.ancestry({condition.field: "x"}).shape[0], condition
+def test_lint_finds(tmp_path, old, new, said):
+    """What cannot work is found, with place and remedy, before an alert needs it."""
+    file = tmp_path / "a-rule.toml"
+    file.write_text(SOUND)
+    assert lint(tmp_path) == []
+
+    assert old in SOUND
+    file.write_text(SOUND.replace(old, new, 1))
+    assert said in "\n".join(map(str, lint(tmp_path)))
 
 
-@pytest.mark.parametrize("check", knowledge.readings(), ids=lambda c: c.claim[:40])
-def test_claims_use_what_they_test_or_can_do_without(check):
-    """A value in a sentence is a field of the alert."""
-    for name in _NAME.findall(check.claim):
-        assert name in _KNOWN, name
+def test_lint_wants_a_folder(tmp_path):
+    """No folder, or one without playbooks, is said."""
+    with pytest.raises(PlaybookError, match="no such folder"):
+        lint(tmp_path / "none")
+    with pytest.raises(PlaybookError, match="no playbook in it"):
+        lint(tmp_path)
 
 
-@pytest.mark.parametrize("shell", COMMANDS)
-def test_commands_parse(shell):
-    """bash accepts each template, its placeholders replaced by a word."""
-    text = re.sub(
-        "|".join(map(re.escape, ("{" + p + "}" for p in placeholders(shell)))) or r"(?!)",
-        "word",
-        shell,
-    )
+def test_own_playbook_comes_first(tmp_path):
+    """A playbook of the user's folder replaces the one that ships for its rule and source."""
+    rule = "Terminal shell in container"
+    (tmp_path / "mine.toml").write_text(SOUND.replace("A rule", rule))
 
-    done = subprocess.run(["bash", "-n", "-c", text], capture_output=True, check=False)
-    assert done.returncode == 0, done.stderr.decode()
-
-
-@pytest.mark.parametrize("shell", COMMANDS)
-def test_commands_call_real_programs(shell):
-    """Each program is listed with the package that brings it: none is made up."""
-    bare = re.sub(r"<<'YAML'.*?^YAML", "", shell, flags=re.DOTALL | re.MULTILINE)
-    bare = re.sub(
-        r"'[^']*'|\"[^\"]*\"", lambda m: "''" if "$(" not in m[0] else m[0].strip('"'), bare
-    )
-    called = set(_STARTS.findall(bare))
-
-    assert called
-    assert called - _BUILTIN <= knowledge.tools().keys()
-
-
-@pytest.mark.parametrize("shell", COMMANDS)
-def test_placeholders_stand_outside_quotes(shell):
-    """Quotes around a placeholder would undo the quoting of its value; each has a legal form."""
-    outside = re.sub(
-        r"'[^']*'|\"[^\"]*\"|<<'YAML'.*?^YAML", "", shell, flags=re.DOTALL | re.MULTILINE
-    )
-
-    assert placeholders(outside) == placeholders(shell)
-    assert set(placeholders(shell)) <= knowledge.legal_patterns().keys()
-
-
-def test_techniques_have_names():
-    """A technique that a check names is in attack.toml."""
-    named = {t for check in CHECKS for t in getattr(check, "techniques", ())}
-    named |= {t for book in BOOKS.values() for t in book.techniques}
-
-    assert named <= knowledge.techniques().keys()
-
-
-def test_deciding_fields_are_described():
-    """A gap names a field that fields.toml or the lineage explains."""
-    fields = {d.field for book in BOOKS.values() for d in book.deciding}
-
-    assert {f for f in fields if f not in _KNOWN and fa.ancestry({f: "x"}).empty} == set()
+    assert knowledge.playbook_for(rule, "syscall", own=tmp_path).meaning == "What it means."
+    assert knowledge.playbook_for(rule, "syscall").meaning != "What it means."
+    assert knowledge.playbook_for("Another", "syscall", own=tmp_path).generic
+    books = knowledge.load_playbooks(own=tmp_path)
+    assert books["terminal-shell-in-container"].meaning == "What it means."
 
 
 @pytest.mark.parametrize(
@@ -204,3 +182,10 @@ def test_hostile_pod_name_withholds_its_commands(shell):
 
     assert not [c for c in case.commands if "--help" in c.text]
     assert {c.field for c in case.withheld if "kubectl" not in c.reason} >= {"k8s.pod.name"}
+
+
+@pytest.mark.parametrize("name", knowledge.legal_patterns())
+@pytest.mark.parametrize("value", ["--help", "-x", "", "..", "../x", "x y; z", "$(z)"])
+def test_no_legal_value_is_an_option_or_a_way_out(name, value):
+    """A value can neither become an option nor lead out of the path that a command puts it into."""
+    assert not re.fullmatch(knowledge.legal_patterns()[name], value)

@@ -2,7 +2,7 @@
 
 from analysis.intake.columns import whole_number
 from analysis.intake.frame import frame_of, read_alerts
-from analysis.intake.kinds import kind_of
+from analysis.intake.kinds import kind_of, rules_that_print
 from analysis.intake.records import Origin, Record, Reject, iter_records, raw_records
 
 __all__ = [
@@ -14,5 +14,6 @@ __all__ = [
     "kind_of",
     "raw_records",
     "read_alerts",
+    "rules_that_print",
     "whole_number",
 ]

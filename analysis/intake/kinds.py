@@ -68,6 +68,15 @@ def formats() -> dict[str, Format]:
     return found
 
 
+def rules_that_print(field: str) -> list[str]:
+    """Return the upstream rules whose output holds a field."""
+    return sorted(
+        rule
+        for rule, form in formats().items()
+        if field in form.unlabelled or any(field == name for _, name in form.pairs)
+    )
+
+
 @cache
 def messages() -> dict[str, str | None]:
     """Return message -> rule, where real captures prove it; None where two rules share it."""

@@ -32,11 +32,11 @@ _WEIGHT[ord('"')] = STRING
 _WEIGHT[ord("-")] = NUMBER
 _WEIGHT[ord("0") : ord("9") + 1] = NUMBER
 _WEIGHT[ord("n")] = NULL
-_DIGIT = np.zeros(256, dtype=bool)
-_DIGIT[ord("0") : ord("9") + 1] = True
+_WORD = 8  # bytes, and bits of each
+# a byte whose upper half is that of a digit may also be one of :;<=>?, which follow no number
 _HIGH, _DIGITS = np.uint64(0xF0F0F0F0F0F0F0F0), np.uint64(0x3030303030303030)
-_INTEGER_END = _DIGIT.copy()
-_INTEGER_END[[ord(","), ord("}")]] = True
+_NUMBER_END = np.zeros(256, dtype=bool)
+_NUMBER_END[[ord(","), ord("}")]] = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,38 +57,48 @@ def shifted(lines: Lines, *, offset: int, first: int) -> Lines:
 def scan_lines(path: Path) -> Lines:
     """Return the non-blank lines of a file; a count of -1 marks a line that must be read slowly."""
     parts: list[tuple[NDArray[np.int64], ...]] = []
-    base = number = 0
-    size = BLOCK
+    base = number = held = 0
+    room = _Room(BLOCK)
     with path.open("rb", buffering=0) as file:
-        buffer = bytearray(size + _MARGIN)
-        held = 0
         while True:
-            read = file.readinto(memoryview(buffer)[held:size]) or 0
+            read = file.readinto(memoryview(room.buffer)[held : room.size]) or 0
             filled = held + read
             if not filled:
                 break
-            block = np.frombuffer(buffer, np.uint8, filled + _MARGIN)
-            ends = _line_ends(buffer, filled)
+            ends = _line_ends(room.buffer, filled)
             if read and not len(ends):
-                if filled == size:  # one line fills the block: make room for all of it
-                    size *= 2
-                    grown = bytearray(size + _MARGIN)
-                    grown[:filled] = buffer[:filled]
-                    buffer = grown
+                if filled == room.size:  # one line fills the block: make room for all of it
+                    room = room.doubled(filled)
                 held = filled
                 continue
             if not read:
                 ends = np.append(ends, filled)
             used = int(ends[-1]) + bool(read)
-            parts.append(_lines(block, ends, base, number))
+            parts.append(_lines(room, ends, base, number))
             number += len(ends)
             base += used
             held = filled - used
-            buffer[:held] = buffer[used:filled]
+            room.buffer[:held] = room.buffer[used:filled]
             if not read:
                 break
     joined = [np.concatenate(column) for column in zip(*parts, strict=True)] if parts else _NOTHING
     return Lines(*joined)
+
+
+class _Room:
+    """A block of a file, and room to work on it: one allocation for all blocks."""
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self.buffer = bytearray(size + _MARGIN)
+        self.block = np.frombuffer(self.buffer, np.uint8)
+        self.words = np.ndarray((size,), np.uint64, self.buffer, strides=(1,))
+        self.masks = np.empty((2, size), dtype=bool)
+
+    def doubled(self, filled: int) -> _Room:
+        grown = _Room(2 * self.size)
+        grown.buffer[:filled] = self.buffer[:filled]
+        return grown
 
 
 _NOTHING = [np.empty(0, dtype=np.int64) for _ in range(4)]
@@ -105,13 +115,14 @@ def _line_ends(buffer: bytearray, filled: int) -> NDArray[np.int64]:
 
 
 def _lines(
-    block: NDArray[np.uint8], ends: NDArray[np.int64], base: int, number: int
+    room: _Room, ends: NDArray[np.int64], base: int, number: int
 ) -> tuple[NDArray[np.int64], ...]:
+    block = room.block
     starts = np.concatenate(([0], ends[:-1] + 1))
     lengths = ends - starts
     # a line end of Windows is no part of the line
     lengths = lengths - ((lengths > 0) & (block[np.maximum(ends - 1, 0)] == ord("\r")))
-    counts = _counts(block, starts, int(ends[-1]))
+    counts = _counts(room, starts, int(ends[-1]))
     # blanks around an alert are no part of it: for the slow way to see
     last = np.maximum(starts + lengths - 1, 0)
     counts[(block[starts] != ord("{")) | (block[last] != ord("}"))] = -1
@@ -124,41 +135,41 @@ def _lines(
     return starts[kept] + base, lengths[kept], numbers[kept], counts[kept]
 
 
-def _counts(block: NDArray[np.uint8], starts: NDArray[np.int64], end: int) -> NDArray[np.int64]:
-    is_key = block[:end] == ord('"')
-    is_key &= block[1 : end + 1] == ord(":")
+def _counts(room: _Room, starts: NDArray[np.int64], end: int) -> NDArray[np.int64]:
+    block, (is_key, is_colon) = room.block, room.masks[:, :end]
+    np.equal(block[:end], ord('"'), out=is_key)
+    np.equal(block[1 : end + 1], ord(":"), out=is_colon)
+    np.logical_and(is_key, is_colon, out=is_key)
     keys = np.flatnonzero(is_key)
     if not len(keys):
         return np.zeros(len(starts), dtype=np.int64)
-    weights = np.take(_WEIGHT, np.take(block, keys + 2))
+    weights = np.take(_WEIGHT, np.take(block[2:], keys))
     first = np.searchsorted(keys, starts)
     counts = np.add.reduceat(weights, np.minimum(first, len(keys) - 1))
     many = np.diff(first, append=len(keys))
     counts[many == 0] = 0
     counts[many > _MOST_KEYS] = -1
-    odd = _odd_numbers(block, keys[weights == NUMBER] + 3, end)
+    numbers = keys[weights == NUMBER]
+    numbers += 3
+    odd = _odd_numbers(room, numbers[numbers < end], end)
     if len(odd):
         counts[np.searchsorted(starts, odd, side="right") - 1] = -1
     return counts
 
 
-def _odd_numbers(block: NDArray[np.uint8], at: NDArray[np.int64], end: int) -> NDArray[np.int64]:
+def _odd_numbers(room: _Room, at: NDArray[np.int64], end: int) -> NDArray[np.int64]:
     """Return where a number is anything but digits up to a comma or brace: 1.5, 1e3, a blank."""
-    # eight digits at a time, twice: a time in ns has nineteen; then one by one
-    words = np.ndarray((end,), dtype=np.uint64, buffer=block, strides=(1,))
-    at = at[at < end]
-    long = (words[at] & _HIGH) == _DIGITS
-    longer = at[long] + 8
-    longer = longer[longer < end]
-    longer += np.where((words[longer] & _HIGH) == _DIGITS, 8, 0)
-    at = np.concatenate((at[~long], longer))
     odd = []
     while len(at):
-        found = np.take(block, at)
-        digits = np.take(_DIGIT, found)
-        fine = np.take(_INTEGER_END, found)
+        other = (room.words[at] & _HIGH) ^ _DIGITS  # eight bytes at once: zero where a digit stands
+        first = other & (~other + np.uint64(1))
+        whole = first == 0
+        # the lowest bit that differs tells the byte; float32 holds a power of two exactly
+        behind = np.log2(first[~whole].astype(np.float32)).astype(np.int64) // _WORD
+        stops = at[~whole]
+        fine = np.take(_NUMBER_END, np.take(room.block, stops + behind))
         if not fine.all():
-            odd.append(at[~fine])
-        at = at[digits] + 1
+            odd.append(stops[~fine])
+        at = at[whole] + _WORD
         at = at[at < end]
     return np.concatenate(odd) if odd else _NOTHING[0]

@@ -30,7 +30,9 @@ from analysis.knowledge.model import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from importlib.resources.abc import Traversable
+    from pathlib import Path
 
 __all__ = [
     "PHASES",
@@ -47,13 +49,18 @@ __all__ = [
     "legal_patterns",
     "load_playbooks",
     "names",
+    "playbook_files",
     "playbook_for",
+    "read_playbook",
     "readings",
     "slug",
     "techniques",
+    "techniques_of",
     "tools",
     "topic_of",
 ]
+
+_TECHNIQUE = re.compile(r"(T\d{4}(?:\.\d{3})?)(?:-.*)?")
 
 # where a field that fields.toml does not name belongs, by how its name starts
 _TOPICS = {
@@ -69,18 +76,54 @@ _TOPICS = {
 }
 
 
-def playbook_for(rule: str, source: str) -> Playbook:
-    """Return the playbook of a Falco rule; the source's generic one where there is none."""
-    own, generic = slug(rule), f"generic-{slug(source)}"
-    known = _playbook_names()
-    if own in known and (_playbook(own).rule, _playbook(own).source) == (rule, source):
-        return _playbook(own)
+def playbook_for(rule: str, source: str, *, own: Path | None = None) -> Playbook:
+    """Return the playbook of a Falco rule; the source's generic one where there is none.
+
+    A playbook in the folder `own` comes before the one that ships.
+    """
+    if own and (book := _own(own).get((rule, source))):
+        return book
+    name, generic = slug(rule), f"generic-{slug(source)}"
+    known = _shipped()
+    if name in known and (_playbook(name).rule, _playbook(name).source) == (rule, source):
+        return _playbook(name)
     return _playbook(generic if generic in known else "generic")
 
 
-def load_playbooks() -> dict[str, Playbook]:
-    """Return all playbooks by file name, without `.toml`."""
-    return {name: _playbook(name) for name in sorted(_playbook_names())}
+def load_playbooks(*, own: Path | None = None) -> dict[str, Playbook]:
+    """Return all playbooks by file name, without `.toml`; those of the folder `own` come first.
+
+    Raises
+    ------
+    PlaybookError
+        If a file is wrong, or there is no such folder.
+    """
+    books = {name: _playbook(name) for name in sorted(_shipped())}
+    return books | {slug(rule): book for (rule, _), book in (_own(own) if own else {}).items()}
+
+
+def playbook_files(folder: Path | None = None) -> list[Traversable]:
+    """Return the playbook files of a folder, or those that ship, by name."""
+    place: Traversable = folder or files(__package__) / "playbooks"
+    if not place.is_dir():
+        raise PlaybookError(str(place), "no such folder", "name a folder of playbooks (TOML)")
+    found = [file for file in place.iterdir() if file.name.endswith(".toml")]
+    if not found:
+        raise PlaybookError(str(place), "no playbook in it", "name a folder of playbooks (TOML)")
+    return sorted(found, key=lambda file: file.name)
+
+
+def read_playbook(file: Traversable) -> Playbook:
+    """Return the playbook in a file, with the blocks of shared.toml that it includes."""
+    made = make(Playbook, _toml(file), file.name)
+    shared = _load("shared.toml")
+    for block in made.include:
+        if block not in shared:
+            raise PlaybookError(file.name, f"include {block!r}", "name a block of shared.toml")
+    blocks = [make_all(Command, shared[block], f"shared.toml: {block}") for block in made.include]
+    commands = made.command + tuple(command for block in blocks for command in block)
+    ordered = sorted(commands, key=lambda command: PHASES.index(command.phase))
+    return replace(made, command=tuple(ordered))
 
 
 @cache
@@ -134,6 +177,11 @@ def techniques() -> dict[str, str]:
     return {str(key): str(name) for key, name in _load("attack.toml").items()}
 
 
+def techniques_of(tags: Iterable[str]) -> tuple[str, ...]:
+    """Return the ATT&CK techniques that a rule's tags name; GCP's rules write T1562-impair-defenses."""
+    return tuple(found[1] for tag in tags if (found := _TECHNIQUE.fullmatch(tag)))
+
+
 @cache
 def tools() -> dict[str, str]:
     """Return the programs that commands may call, each with the package that brings it."""
@@ -146,23 +194,19 @@ def slug(name: str) -> str:
 
 
 @cache
-def _playbook_names() -> frozenset[str]:
-    folder = files(__package__) / "playbooks"
-    return frozenset(f.name.removesuffix(".toml") for f in folder.iterdir() if ".toml" in f.name)
+def _shipped() -> dict[str, Traversable]:
+    return {file.name.removesuffix(".toml"): file for file in playbook_files()}
 
 
 @cache
 def _playbook(name: str) -> Playbook:
-    file = files(__package__) / "playbooks" / f"{name}.toml"
-    made = make(Playbook, _toml(file), file.name)
-    shared = _load("shared.toml")
-    for block in made.include:
-        if block not in shared:
-            raise PlaybookError(file.name, f"include {block!r}", "name a block of shared.toml")
-    blocks = [make_all(Command, shared[block], f"shared.toml: {block}") for block in made.include]
-    commands = made.command + tuple(command for block in blocks for command in block)
-    ordered = sorted(commands, key=lambda command: PHASES.index(command.phase))
-    return replace(made, command=tuple(ordered))
+    return read_playbook(_shipped()[name])
+
+
+@cache
+def _own(folder: Path) -> dict[tuple[str, str], Playbook]:
+    books = [read_playbook(file) for file in playbook_files(folder)]
+    return {(book.rule, book.source): book for book in books if not book.generic}
 
 
 @cache
