@@ -25,9 +25,7 @@ LONGEST = 2_000
 _NAMED = {"\n": "LF", "\r": "CR", "\t": "TAB", "\x1b": "ESC", "\0": "NUL"}
 # a Falco field has a dot in its name; `{print $1}`, `{{.ID}}` and `{}` in a command are its own.
 # Plugins' fields may have capitals (gcp.projectId) and a JSON pointer (json.value[/a/b]).
-_PLACEHOLDER = re.compile(
-    r"\{([a-z][a-z0-9_]*(?:\.[A-Za-z0-9_]+)+(?:\[[\w/]+\])?|window_[a-z]+)\}"
-)
+_PLACEHOLDER = re.compile(r"\{([a-z][a-z0-9_]*(?:\.[A-Za-z0-9_]+)+(?:\[[\w/]+\])?|window_[a-z]+)\}")
 
 
 def visible(text: str, *, longest: int = LONGEST) -> str:
