@@ -23,8 +23,9 @@ LONGEST = 2_000
 """Characters of one value that a table or a claim shows; the raw alert keeps the rest."""
 
 _NAMED = {"\n": "LF", "\r": "CR", "\t": "TAB", "\x1b": "ESC", "\0": "NUL"}
-# a Falco field has a dot in its name; `{print $1}`, `{{.ID}}` and `{}` in a command are its own
-_PLACEHOLDER = re.compile(r"\{([a-z][a-z0-9_]*(?:\.[a-z0-9_]+)+(?:\[\d+\])?|window_[a-z]+)\}")
+# a Falco field has a dot in its name; `{print $1}`, `{{.ID}}` and `{}` in a command are its own.
+# Plugins' fields may have capitals (gcp.projectId) and a JSON pointer (json.value[/a/b]).
+_PLACEHOLDER = re.compile(r"\{([a-z][a-z0-9_]*(?:\.[A-Za-z0-9_]+)+(?:\[[\w/]+\])?|window_[a-z]+)\}")
 
 
 def visible(text: str, *, longest: int = LONGEST) -> str:

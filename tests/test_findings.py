@@ -457,6 +457,14 @@ def test_claims_are_not_templates_of_the_attacker():
     assert fill_claim("It is '{proc.cwd}'.", facts) is None
 
 
+def test_claims_may_name_fields_of_plugins():
+    """Plugins name fields with capitals, and values of the raw event by JSON pointer."""
+    facts = {"gcp.callerIP": "198.51.100.7", "json.value[/resource/labels/key_ring_id]": "r"}
+    claim = "{gcp.callerIP} on {json.value[/resource/labels/key_ring_id]}"
+
+    assert fill_claim(claim, facts) == "198.51.100.7 on r"
+
+
 def test_hidden_characters_are_written_out(memfd):
     """A claim shows what an eye would miss."""
     case = case_of(story(memfd, **{"proc.pname": "ev\u202eil\n\x1b[2J"}))

@@ -44,6 +44,13 @@ def test_placeholders_are_fields_only():
     assert placeholders(shell) == ["fd.name", "container.id", "window_start"]
 
 
+def test_placeholders_may_be_fields_of_plugins():
+    """Plugins name fields with capitals, and values of the raw event by JSON pointer."""
+    shell = "gcloud projects describe {gcp.projectId} {json.value[/resource/labels/key_ring_id]}"
+
+    assert placeholders(shell) == ["gcp.projectId", "json.value[/resource/labels/key_ring_id]"]
+
+
 @pytest.mark.parametrize(
     ("field", "value"),
     [

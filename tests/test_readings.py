@@ -77,3 +77,89 @@ def test_an_app_is_known_by_its_suffix(name, app):
 def test_nothing_of_github_is_said_of_another_source():
     """Fields that are not there say nothing."""
     assert "GitHub" not in said_of("Any rule", "okta", {"okta.actor.name": "Example User"})
+
+
+INSTANCE = "arn:aws:sts::123456789012:assumed-role/web-node/i-0a1b2c3d4e5f60718"
+
+
+@pytest.mark.parametrize(
+    ("fields", "said", "unsaid"),
+    [
+        ({"ct.error": "AccessDenied"}, "nothing was done", "it was not carried out"),
+        ({"ct.error": "Client.UnauthorizedOperation"}, "nothing was done", "not carried out"),
+        ({"ct.error": "Client.DryRunOperation"}, "only asked whether", "was refused for want"),
+        ({"ct.error": "NoSuchEntity"}, "it was not carried out", "for want of permission"),
+        ({"ct.user.identitytype": "Root"}, "root user", "assumed role"),
+        ({"ct.user.arn": "arn:aws:iam::123456789012:root"}, "root user", "assumed role"),
+        ({"ct.user": "root", "ct.user.identitytype": "IAMUser"}, "an IAM user, root", "root user"),
+        ({"ct.user.arn": INSTANCE}, "named like an EC2 instance", "root user"),
+        ({"ct.user.arn": f"{INSTANCE}-tool"}, "assumed role", "named like an EC2 instance"),
+        ({"ct.srcip": "autoscaling.amazonaws.com"}, "An AWS service made", "as AWS saw it"),
+        ({"ct.srcip": "203.0.113.9"}, "as AWS saw it", "An AWS service made"),
+        ({"ct.srcip": "10.0.3.4"}, "VPC endpoint", "as AWS saw it"),
+        ({"ct.srcip": "evil-amazonaws.com"}, "", "An AWS service made"),
+        ({"ct.useragent": "aws-cli/2.15.0 Linux/6.5.0-kali3-amd64"}, "penetration tests", ""),
+        ({"ct.useragent": "aws-cli/2.15.0 Linux/6.5.0-kalium"}, "", "penetration tests"),
+    ],
+)
+def test_what_a_cloudtrail_record_says_of_caller_and_outcome(fields, said, unsaid):
+    """A caller is called what AWS recorded; what a caller may write about itself proves nothing."""
+    text = said_of("Any rule", "aws_cloudtrail", fields)
+
+    assert said in text
+    assert not unsaid or unsaid not in text
+
+
+GRANTED = '{"granted":true,"permission":"p","resource":"r","resourceAttributes":{}}'
+REFUSED = '{"permission":"p","resource":"r","resourceAttributes":{}}'
+# a resource's name that quotes a grant: JSON escapes it, so it is none
+QUOTED = r'{"permission":"p","resource":"x\",\"granted\":true,\"y\":\"","resourceAttributes":{}}'
+
+
+@pytest.mark.parametrize(
+    ("checks", "said", "unsaid"),
+    [
+        (f"[{GRANTED}]", "read granted", "was refused"),
+        (f"[{REFUSED}]", "the call was refused", "read granted"),
+        ('[{"granted":false,"permission":"p"}]', "the call was refused", "read granted"),
+        (f"[{GRANTED},{REFUSED}]", "another does not", "read granted:"),
+        (f"[{REFUSED},{GRANTED}]", "another does not", "the call was refused"),
+        (f"[{QUOTED}]", "the call was refused", "read granted"),
+        ("[]", "", "granted"),
+    ],
+)
+def test_a_grant_is_read_from_the_entry_alone(checks, said, unsaid):
+    """Google leaves `granted` out where a permission was refused; names cannot imitate it."""
+    text = said_of("Any rule", "gcp_auditlog", {"gcp.authorizationInfo": checks})
+
+    assert said in text
+    assert unsaid not in text
+
+
+@pytest.mark.parametrize(
+    ("user", "said", "unsaid"),
+    [
+        ("mara@example.com", "a user account", "service account"),
+        ("ci@shop-prod-1.iam.gserviceaccount.com", "is a service account", "user account"),
+        ("1-compute@developer.gserviceaccount.com", "default service account", "user account"),
+        ("1@cloudservices.gserviceaccount.com", "Google's own automation", "user account"),
+        ("service-1@compute-system.iam.gserviceaccount.com", "a service agent", "is a service acc"),
+        ("service-1@compute-system-x.iam.gserviceaccount.com", "is a service acc", "agent"),
+        ("1-compute@developer.gserviceaccount.com.example.com", "a user account", "default"),
+        ("", "names no caller", "user account"),
+    ],
+)
+def test_kinds_of_callers_of_google_cloud(user, said, unsaid):
+    """The end of the address decides: what stands before it, anyone may choose."""
+    text = said_of("Any rule", "gcp_auditlog", {"gcp.user": user})
+
+    assert said in text
+    assert unsaid not in text
+
+
+def test_a_token_used_by_hand():
+    """A workload's token that a command-line tool sends is suspicious; the tool alone is not."""
+    token = {"gcp.user": "1-compute@developer.gserviceaccount.com", "gcp.userAgent": "curl/8.5.0"}
+
+    assert "used by hand" in said_of("Any rule", "gcp_auditlog", token)
+    assert "used by hand" not in said_of("Any rule", "gcp_auditlog", token | {"gcp.user": "a@b.c"})
