@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from analysis import knowledge
-from analysis.findings import _NAME
+from analysis.knowledge.model import PLACEHOLDER
 
 from .conftest import case_of
 
@@ -46,7 +46,7 @@ def name(value: object) -> str:
 
 def spoken(claim: str) -> re.Pattern:
     """Return what a claim looks like once an alert's values are in it."""
-    return re.compile(".*".join(map(re.escape, _NAME.sub("\0", claim).split("\0"))))
+    return re.compile(".*".join(map(re.escape, PLACEHOLDER.split(claim)[::2])))
 
 
 @pytest.mark.parametrize(("source", "story"), STORIES, ids=name)
