@@ -16,13 +16,14 @@ from typing import TYPE_CHECKING, Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from analysis.characters import write_out
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 LONGEST = 2_000
 """Characters of one value that a table or a claim shows; the raw alert keeps the rest."""
 
-_NAMED = {"\n": "LF", "\r": "CR", "\t": "TAB", "\x1b": "ESC", "\0": "NUL"}
 # a Falco field has a dot in its name; `{print $1}`, `{{.ID}}` and `{}` in a command are its own
 _PLACEHOLDER = re.compile(r"\{([a-z][a-z0-9_]*(?:\.[a-z0-9_]+)+(?:\[\d+\])?|window_[a-z]+)\}")
 
@@ -32,13 +33,10 @@ def visible(text: str, *, longest: int = LONGEST) -> str:
 
     Control characters, bidirectional overrides, zero-width characters, line separators and odd
     blanks are written out: all that `str.isprintable` refuses (Unicode categories C* and Z*, but
-    for the plain blank). Text beyond `longest` characters is cut, and says so.
+    for the plain blank), what shows nothing all the same, and letters of other scripts that copy
+    a Latin one inside a Latin word. Text beyond `longest` characters is cut, and says so.
     """
-    cut = text[:longest]
-    if not cut.isprintable():
-        cut = "".join(
-            c if c.isprintable() else f"⟨{_NAMED.get(c) or f'U+{ord(c):04X}'}⟩" for c in cut
-        )
+    cut = write_out(text[:longest])
     return cut if len(text) <= longest else f"{cut}⟨… {len(text) - longest:,} characters more⟩"
 
 
