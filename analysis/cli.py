@@ -12,7 +12,7 @@ from typing import NoReturn
 import click
 
 from analysis.errors import KitError
-from analysis.quoting import visible
+from analysis.quoting import to_csv, visible
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -76,7 +76,7 @@ def convert(sources: tuple[str, ...], to: str, rejects: str | None, scheduler: s
         else:
             done = run(list(sources), to)
         if rejects:
-            done.rejects.to_csv(rejects, index=False)
+            to_csv(done.rejects, rejects)
     except ImportError:
         _stop("--scheduler needs the extra `cluster`: pip install 'falco-casebook[cluster]'")
     except OSError as error:

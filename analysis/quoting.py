@@ -2,11 +2,12 @@
 
 Alert text is written by whoever ran the process, so by an attacker. `visible` is for eyes
 (terminal, figures), `templates` renders HTML with every value made visible and escaped, `fill`
-puts values into shell commands. Nothing here knows what a field means.
+puts values into shell commands, `to_csv` into spreadsheets. Nothing here knows what a field means.
 """
 
 from __future__ import annotations
 
+import csv
 import re
 import shlex
 from dataclasses import dataclass
@@ -20,7 +21,11 @@ from analysis.characters import write_out
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
+    import pandas as pd
+
+_FORMULA = re.compile(r"\s*[=+\-@\uff1d\uff0b\uff0d\uff20]")
 LONGEST = 2_000
 """Characters of one value that a table or a claim shows; the raw alert keeps the rest."""
 
@@ -58,6 +63,25 @@ def templates() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+
+
+def to_csv(frame: pd.DataFrame, path: str | Path) -> None:
+    """Write a frame as CSV that a spreadsheet opens as text: visible, and no cell is a formula.
+
+    A text that begins like a formula (`=`, `+`, `-`, `@`; OWASP, CSV injection) gets an apostrophe
+    before it. Tab and line end, which begin one as well, are written out.
+    """
+    shown = {
+        name: column.map(_cell, na_action="ignore") if column.dtype.kind not in "iufbmM" else column
+        for name, column in frame.items()
+    }
+    made = type(frame)(shown, index=frame.index).rename(columns=_cell)
+    made.to_csv(path, index=False, quoting=csv.QUOTE_NONNUMERIC, encoding="utf-8")
+
+
+def _cell(value: object) -> str:
+    text = visible(str(value))
+    return f"'{text}" if _FORMULA.match(text) else text
 
 
 @dataclass(frozen=True, slots=True)
