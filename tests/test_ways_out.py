@@ -43,7 +43,7 @@ DOORS: dict[str, tuple[str, set[str]]] = {
     "drawing": (
         ("text|annotate|set_title|suptitle|set_xlabel|set_ylabel|set_xticklabels|set_yticklabels"
         "|legend|figtext|table|set_label|bar_label|set_url|set_gid"),
-        {"figures.py:_write", "figures.py:lineage"},
+        {"figures.py:_write", "figures.py:lineage", "report/warm.py:_warm"},
     ),
     "terminal": ("print|secho|echo|pprint", {
         "cli.py:report", "cli.py:convert", "cli.py:explain", "cli.py:lint", "cli.py:_say",
