@@ -114,9 +114,9 @@ def test_bash_itself_reads_each_value_as_one_argument(seed):
     """bash hands each filled word back as it was; the words alone are given to it, no command."""
     chance = random.Random(seed)
     known = {}
-    for name in SAMPLES:
+    for name, sample_value in SAMPLES.items():
         legal = [value for value in HOSTILE if re.fullmatch(LEGAL[name], value)]
-        value = chance.choice([*legal, SAMPLES[name]])
+        value = chance.choice([*legal, sample_value])
         if isinstance(text := fill(f"{{{name}}}", {name: value}, LEGAL), str):
             known[value] = text
     script = f"set -- {' '.join(known.values())}; printf '%s\\0' \"$@\""
