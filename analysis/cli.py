@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from analysis.errors import KitError
-from analysis.quoting import visible
+from analysis.quoting import to_csv, visible
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
@@ -222,7 +222,7 @@ def convert(sources: tuple[str, ...], to: str, rejects: str | None, scheduler: s
         with _cluster(scheduler) if scheduler else nullcontext() as executor:
             done = run(list(sources), to, executor=executor)
         if rejects:
-            done.rejects.to_csv(rejects, index=False)
+            to_csv(done.rejects, rejects)
     except OSError as error:
         _stop(str(error) if isinstance(error, KitError) else f"{error.filename}: {error.strerror}")
     click.echo(visible(f"{to}: {done.alerts} alerts of {done.files} files"))

@@ -12,7 +12,7 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from analysis.errors import SourceError
-from analysis.features import DERIVED, derive
+from analysis.features import DERIVED, derive, fields_behind
 from analysis.identity import identify
 from analysis.intake import Origin, Record, frame_of, iter_records, raw_records, whole_number
 from analysis.knowledge import known_fields
@@ -72,7 +72,9 @@ class Exhibit:
 
     def cite(self, names: Iterable[str]) -> tuple[Evidence, ...]:
         """Return the evidence for `names`, derived ones traced to their fields; absent ones not."""
-        traced = dict.fromkeys(field for name in names for field in DERIVED.get(name, (name,)))
+        traced = dict.fromkeys(
+            field for name in names for field in fields_behind(name, self.facts.get(name))
+        )
         return tuple(
             Evidence(self.alert_id, name, self._value(name), self.receipts[0].origin)
             for name in traced

@@ -6,11 +6,12 @@ Knows what a value *is* (34816 is /dev/pts/0); what it means is for findings and
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
+from analysis import hidden
 from analysis.flags import EXE_FLAGS, EXEC_EVENTS, decode_exe_flags
 from analysis.intake import whole_number
 from analysis.intake.records import NOTICE
@@ -39,8 +40,16 @@ DERIVED: dict[str, tuple[str, ...]] = {
     "host_uptime_s": ("container.start_ts", "time", "container.id"),
     "exe_age_at_start_s": ("proc.exe_ino.ctime_duration_proc_start",),
     "exe_after_container_s": ("proc.exe_ino.ctime", "container.start_ts", "container.id"),
+    **dict.fromkeys(hidden.COLUMNS.values(), ()),
 }
-"""Each derived column and the alert fields that a statement about it cites."""
+"""Each derived column and the alert fields that a statement about it cites; `()`: its value tells."""
+
+
+def fields_behind(name: str, value: Any) -> tuple[str, ...]:
+    """Return the alert fields that a fact of this name and value follows from."""
+    if name in hidden.COLUMNS.values():
+        return hidden.fields_named(value or ())
+    return DERIVED.get(name, (name,))
 
 
 def derive(alerts: pd.DataFrame) -> pd.DataFrame:
@@ -77,11 +86,14 @@ def derive(alerts: pd.DataFrame) -> pd.DataFrame:
             the file changed after that.
         exe_after_container_s : Float64 [s]
             The program file's ctime minus the container's start.
+        override_characters, … : object
+            Characters that an eye misses or misreads, by kind: see `hidden.find_hidden`.
 
     Notes
     -----
     Sources: libs `threadinfo.cpp`, `parsers.cpp`, `sinsp_filtercheck_thread.cpp`; proc(5), tty_nr.
     """
+    characters = hidden.find_hidden(alerts)
     alerts = decode_exe_flags(alerts)
     container = text(alerts, "container.id")
     inside = (container != "host").where(container.notna() & (container != "")).astype("boolean")
@@ -101,6 +113,7 @@ def derive(alerts: pd.DataFrame) -> pd.DataFrame:
         host_uptime_s=since_start.where(on_host),
         exe_age_at_start_s=_seconds(age),
         exe_after_container_s=_seconds(ctime - start).where(in_container),
+        **{str(name): column for name, column in characters.items()},
     )
 
 

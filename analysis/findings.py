@@ -127,6 +127,8 @@ def duration(seconds: float) -> str:
 def _spoken(name: str, value: Any) -> str:
     if name.endswith("_s"):
         return duration(value)
+    if isinstance(value, tuple):
+        value = "; ".join(value)
     return visible(str(value), longest=_LONGEST_VALUE)
 
 

@@ -2,11 +2,12 @@
 
 Alert text is written by whoever ran the process, so by an attacker. `visible` is for eyes
 (terminal, figures), `templates` renders HTML with every value made visible and escaped, `fill`
-puts values into shell commands. Nothing here knows what a field means.
+puts values into shell commands, `to_csv` into spreadsheets. Nothing here knows what a field means.
 """
 
 from __future__ import annotations
 
+import csv
 import re
 import shlex
 from dataclasses import dataclass
@@ -16,13 +17,18 @@ from typing import TYPE_CHECKING, Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from analysis.characters import write_out
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
+    import pandas as pd
+
+_FORMULA = re.compile(r"\s*[=+\-@\uff1d\uff0b\uff0d\uff20]")
 LONGEST = 2_000
 """Characters of one value that a table or a claim shows; the raw alert keeps the rest."""
 
-_NAMED = {"\n": "LF", "\r": "CR", "\t": "TAB", "\x1b": "ESC", "\0": "NUL"}
 # a Falco field has a dot in its name; `{print $1}`, `{{.ID}}` and `{}` in a command are its own.
 # Plugins' fields may have capitals (gcp.projectId) and a JSON pointer (json.value[/a/b]).
 _PLACEHOLDER = re.compile(r"\{([a-z][a-z0-9_]*(?:\.[A-Za-z0-9_]+)+(?:\[[\w/]+\])?|window_[a-z]+)\}")
@@ -33,13 +39,10 @@ def visible(text: str, *, longest: int = LONGEST) -> str:
 
     Control characters, bidirectional overrides, zero-width characters, line separators and odd
     blanks are written out: all that `str.isprintable` refuses (Unicode categories C* and Z*, but
-    for the plain blank). Text beyond `longest` characters is cut, and says so.
+    for the plain blank), what shows nothing all the same, and letters of other scripts that copy
+    a Latin one inside a Latin word. Text beyond `longest` characters is cut, and says so.
     """
-    cut = text[:longest]
-    if not cut.isprintable():
-        cut = "".join(
-            c if c.isprintable() else f"⟨{_NAMED.get(c) or f'U+{ord(c):04X}'}⟩" for c in cut
-        )
+    cut = write_out(text[:longest])
     return cut if len(text) <= longest else f"{cut}⟨… {len(text) - longest:,} characters more⟩"
 
 
@@ -61,6 +64,25 @@ def templates() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+
+
+def to_csv(frame: pd.DataFrame, path: str | Path) -> None:
+    """Write a frame as CSV that a spreadsheet opens as text: visible, and no cell is a formula.
+
+    A text that begins like a formula (`=`, `+`, `-`, `@`; OWASP, CSV injection) gets an apostrophe
+    before it. Tab and line end, which begin one as well, are written out.
+    """
+    shown = {
+        name: column.map(_cell, na_action="ignore") if column.dtype.kind not in "iufbmM" else column
+        for name, column in frame.items()
+    }
+    made = type(frame)(shown, index=frame.index).rename(columns=_cell)
+    made.to_csv(path, index=False, quoting=csv.QUOTE_NONNUMERIC, encoding="utf-8")
+
+
+def _cell(value: object) -> str:
+    text = visible(str(value))
+    return f"'{text}" if _FORMULA.match(text) else text
 
 
 @dataclass(frozen=True, slots=True)

@@ -107,3 +107,19 @@ def test_programs_are_found(shell):
     """Each command calls a program that a list names with the package that brings it."""
     assert programs(shell)
     assert programs(shell) <= knowledge.tools().keys()
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_bash_itself_reads_each_value_as_one_argument(seed):
+    """bash hands each filled word back as it was; the words alone are given to it, no command."""
+    chance = random.Random(seed)
+    known = {}
+    for name, sample_value in SAMPLES.items():
+        legal = [value for value in HOSTILE if re.fullmatch(LEGAL[name], value)]
+        value = chance.choice([*legal, sample_value])
+        if isinstance(text := fill(f"{{{name}}}", {name: value}, LEGAL), str):
+            known[value] = text
+    script = f"set -- {' '.join(known.values())}; printf '%s\\0' \"$@\""
+
+    done = subprocess.run(["bash", "-c", script], capture_output=True, check=True)
+    assert done.stdout.decode().split("\0")[:-1] == list(known)

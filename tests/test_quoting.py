@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import csv
 import shlex
 import subprocess
 
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from analysis.characters import is_plain
 from analysis.knowledge import legal_patterns
-from analysis.quoting import Withheld, fill, placeholders, templates, visible
+from analysis.quoting import Withheld, fill, placeholders, templates, to_csv, visible
 
 
 @given(st.text())
@@ -19,7 +22,8 @@ def test_visible_text_hides_nothing(text):
     shown = visible(text)
 
     assert shown.isprintable()
-    if text.isprintable():
+    assert is_plain(shown)
+    if is_plain(text):
         assert shown == text
 
 
@@ -110,3 +114,22 @@ def test_bash_agrees(name):
 
     done = subprocess.run(["bash", "-c", command], capture_output=True, check=True)
     assert done.stdout.decode() == name
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("=1+1", "+1", "-1", "@SUM(A1)", "\t=1+1", "\r=1+1", "\n=1+1", " =1+1", "\uff1d1+1"),
+        *('=HYPERLINK("http://x.invalid","y")', "=cmd|' /C calc'!A0", '"=1+1', ";=1+1", "a,=1+1"),
+    ],
+)
+def test_no_cell_of_a_spreadsheet_is_a_formula(text, tmp_path):
+    """Whatever a rejected record begins with, a cell begins like text; it stays one cell, readable."""
+    to_csv(pd.DataFrame({"line": [7], text: [text]}), tmp_path / "a.csv")
+    with (tmp_path / "a.csv").open(newline="", encoding="utf-8") as file:
+        header, row = csv.reader(file)
+
+    assert row[0] == "7"
+    assert header[1] == row[1]
+    assert row[1].lstrip()[:1] not in ("=", "+", "-", "@", "\uff1d")
+    assert row[1].removeprefix("'") == visible(text)

@@ -1,0 +1,165 @@
+"""Ways out: alert text leaves the kit by the doors named here, and by no other.
+
+Each kind of door (HTML, drawing, terminal, shell, SQL, tables of a spreadsheet, files, code) has
+the places that may use it. Who opens a new one fails here: escape at the door, by `quoting`, and
+then name it.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+
+import pytest
+
+from .conftest import ROOT
+
+PACKAGE = ROOT / "analysis"
+SOURCES = {str(p.relative_to(PACKAGE)): p.read_text() for p in sorted(PACKAGE.rglob("*.py"))}
+TEMPLATES = {p.name: p.read_text() for p in sorted((PACKAGE / "templates").glob("*.j2"))}
+
+# kind of door: the names by which it is opened, and the places that may
+DOORS: dict[str, tuple[str, set[str]]] = {
+    "HTML marked as safe": (
+        "Markup|SafeString",
+        {
+            "report/batch.py:_index",
+            "report/html.py:style",
+            "report/html.py:_blocks",
+            "report/html.py:_output",
+            "shown.py:lines",
+        },
+    ),
+    "HTML of a notebook": (
+        ("_repr_html_|_repr_markdown_|_repr_latex_|_repr_svg_|_repr_javascript_|_repr_mimebundle_"
+        "|HTML|Markdown|Javascript|SVG|IFrame|Latex|HTMLMath|display|publish_display_data"),
+        {"shown.py:_repr_html_", "figures.py:_repr_mimebundle_"},
+    ),
+    "HTML of pandas": ("to_html|to_latex|to_markdown|set_caption", set()),
+    "templates": ("Environment|Template|from_string|get_template", {
+        "quoting.py:templates", "shown.py:render",
+    }),
+    "Markdown": ("html|markdown|new_markdown_cell|markdown2html", {"report/html.py:_blocks"}),
+    "drawing": (
+        ("text|annotate|set_title|suptitle|set_xlabel|set_ylabel|set_xticklabels|set_yticklabels"
+        "|legend|figtext|table|set_label|bar_label|set_url|set_gid"),
+        {"figures.py:_write", "figures.py:lineage", "report/warm.py:_warm"},
+    ),
+    "terminal": ("print|secho|echo|pprint", {
+        "cli.py:report", "cli.py:convert", "cli.py:explain", "cli.py:lint", "cli.py:_say",
+    }),
+    "shell": (
+        ("system|popen|Popen|run|check_output|check_call|getoutput|spawnv|execv|execvp"
+        "|create_subprocess_exec|create_subprocess_shell"),
+        {"lint.py:shell_error", "report/kernels.py:__init__",
+            "report/warm.py:_serve_one", "cli.py:convert", "cli.py:explain",
+         "cli.py:lint", "conversion.py:convert"},
+    ),
+    "quoting for a shell": ("quote|shlex_join", {"quoting.py:fill"}),
+    "code": ("eval|exec|query|literal_eval|loads_pickle|import_module|__import__", {"__init__.py:__getattr__"}),
+    "parameters of a notebook": (
+        "execute_notebook|parameterize_notebook|new_code_cell", {"report/batch.py:_execute"},
+    ),
+    "SQL": ("sql|execute|executemany|read_sql", {"intake/duck.py:batches"}),
+    "spreadsheets": ("to_csv|to_excel|writerow|writerows|DictWriter", {"quoting.py:to_csv"}),
+}  # fmt: skip
+
+
+def calls(source: str):
+    """Yield (function, name, node): each call and each special method, and where it stands."""
+
+    def walk(node: ast.AST, function: str):
+        for child in ast.iter_child_nodes(node):
+            if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef):
+                if child.name.startswith("_repr_"):
+                    yield child.name, child.name, child
+                yield from walk(child, child.name)
+                continue
+            if isinstance(child, ast.Call):
+                name = getattr(child.func, "attr", getattr(child.func, "id", ""))
+                yield function, name, child
+            yield from walk(child, function)
+
+    yield from walk(ast.parse(source), "module")
+
+
+def is_own(node: ast.AST) -> bool:
+    """Return whether a call names a function of ours, not a method of a library's object."""
+    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+
+
+@pytest.mark.parametrize("kind", DOORS)
+def test_only_known_places_open_a_door(kind):
+    """A new way out of the package is looked at before it is used."""
+    pattern, allowed = DOORS[kind]
+    found = {
+        f"{file}:{function}"
+        for file, source in SOURCES.items()
+        for function, name, node in calls(source)
+        if re.fullmatch(pattern, name)
+        # `text(…)` and `table(…)` are cells of ours, `to_csv(…)` is the door's own keeper
+        and not (is_own(node) and kind in ("drawing", "spreadsheets"))
+        and (kind != "drawing" or "matplotlib.figure" in source)
+    }
+
+    assert found <= allowed, f"{kind}: new in {sorted(found - allowed)}"
+    assert allowed <= found, f"{kind}: no longer in {sorted(allowed - found)}"
+
+
+def test_what_is_printed_is_visible():
+    """Each line for the terminal is `visible(...)`; explain's is made so, line by line."""
+    for function, name, node in calls(SOURCES["cli.py"]):
+        if name == "echo":
+            (first, *_) = node.args
+            called = getattr(getattr(first, "func", None), "id", "")
+            assert called == "visible" or (function, called) == ("explain", "run"), ast.unparse(
+                node
+            )
+    assert "visible(line" in SOURCES["explain.py"]
+
+
+def test_what_is_drawn_is_visible_and_no_mathematics():
+    """Text reaches matplotlib through one function, which parses no `$`; arrows have no text."""
+    for _, name, node in calls(SOURCES["figures.py"]):
+        if name == "annotate":
+            assert ast.unparse(node.args[0]) == "''"
+        if name == "text" and isinstance(node.func, ast.Attribute):
+            assert "parse_math=False" in ast.unparse(node)
+
+
+def test_no_markup_is_put_together_by_hand():
+    """HTML stands in templates: no string of the package holds a tag, but for a notebook's style."""
+    tags = re.compile(r"<(?:/?[a-z][a-z0-9]*)(?:\s[^<>]*)?>")
+    found = set()
+    for file, source in SOURCES.items():
+        for node in ast.walk(ast.parse(source)):
+            texts = [node] if isinstance(node, ast.Constant) and isinstance(node.value, str) else []
+            found |= {file for one in texts if tags.search(one.value)}
+
+    # patterns that find tags or headings; the style; placeholders in docstrings
+    assert found <= {"report/html.py", "shown.py", "quoting.py"} | {
+        file
+        for file in found
+        if not re.search(r"</[a-z]|<(?:b|p|a|td|tr|div|span|img|svg)\b", SOURCES[file])
+    }
+
+
+@pytest.mark.parametrize("name", TEMPLATES)
+def test_templates_trust_nothing(name):
+    """No template lifts the escaping, runs a script, or puts a value where quotes do not hold it."""
+    text = TEMPLATES[name]
+
+    assert "autoescape" not in text
+    assert "<script" not in text
+    assert not re.search(r"\son\w+=|style=\"|srcdoc|javascript:", text)
+    # base64 of our own picture is the one value that is let through
+    assert re.findall(r"\{\{[^}]*\|\s*safe\s*\}\}", text) == (
+        ["{{ svg | safe }}"] if name == "picture.html.j2" else []
+    )
+    # a value inside a tag stands in double quotes
+    for tag in re.findall(r"<[a-z][^<>]*\{\{[^<>]*>", text):
+        assert not re.search(r"=\s*\{\{", tag), tag
+    # addresses: an anchor, or a report's own folder; never alert text
+    assert set(re.findall(r"(?:href|src)=\"([^\"]*\{\{[^\"]*)\"", text)) <= {
+        "#{{ anchor }}", "{{ row.link }}", "data:image/svg+xml;base64,{{ svg | safe }}",
+    }  # fmt: skip
