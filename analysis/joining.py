@@ -129,7 +129,7 @@ def lineage_pairs(alerts: Ordered, tree: ProcessTree, gap: pd.Timedelta) -> Iter
     named[~alerts.dated] = -1
     for span, kind in ((gap, serving), (pd.Timedelta(table["gap"]), ~serving)):
         # the last kind is that of -1
-        wanted = np.flatnonzero(np.append(kind, False)[named.ravel()])  # noqa: FBT003
+        wanted = np.flatnonzero(np.append(kind, False)[named.ravel()])
         rows, told = np.divmod(wanted, len(fields))
         entries = rows, named.ravel()[wanted], told
         yield _near((table["reason"], tuple(fields)), alerts, entries, span)
