@@ -1,14 +1,18 @@
 """`falco-casebook`: parse the command line, call the package, print, and say how it went.
 
-Exit codes: 0 all is well, 1 something failed and is listed, 2 the input or the call is unusable.
+Exit codes: 0 all is well, 1 something failed and is listed, 2 the input or the call is unusable,
+130 interrupted.
 """
 
 from __future__ import annotations
 
 import json
 import sys
+import time
+from collections import Counter
+from contextlib import ExitStack, closing, contextmanager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
@@ -16,7 +20,12 @@ from analysis.errors import KitError
 from analysis.quoting import visible
 
 if TYPE_CHECKING:
+    from collections.abc import Generator, Iterator
+    from concurrent.futures import Executor
+
     import pandas as pd
+
+    from analysis.report import Outcome
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -43,29 +52,134 @@ _GAP = click.option(
     help="One report per incident, or per alert.",
 )
 @click.option("--incident", "wanted", multiple=True, help="Id of an incident wanted; repeatable.")
-def report(sources: tuple[str, ...], out: str, gap: str, by: str, wanted: tuple[str, ...]) -> None:
+@click.option(
+    "--workers", type=click.IntRange(1), help="Reports made side by side; else a core each."
+)
+@click.option("--force", is_flag=True, help="Make again what is there and whole.")
+@click.option(
+    "--timeout", default=600.0, show_default=True, help="Seconds that one report may take."
+)
+@click.option(
+    "--kernel",
+    type=click.Choice(["warm", "ordinary"]),
+    default="warm",
+    show_default=True,
+    help="Run notebooks in forks of a ready process, or start a kernel for each.",
+)
+@click.option("--scheduler", help="Address of a Dask scheduler whose workers make the reports.")
+@click.option("--navigator", help="File for an ATT&CK Navigator layer of the alerts.")
+def report(  # noqa: PLR0917 - click names them
+    sources: tuple[str, ...],
+    out: str,
+    wanted: tuple[str, ...],
+    kernel: str,
+    scheduler: str | None,
+    navigator: str | None,
+    **options: Any,
+) -> None:
     """Write a report for each incident in SOURCE: files or folders of alert JSON, or - for stdin.
 
     Writes OUT/index.html and, per incident, OUT/<incident-id>/ with report.html, report.ipynb,
-    report.json and alerts.jsonl. Exit code 1: some report failed; 2: no alert could be read.
+    report.json, alerts.jsonl and manifest.json. What is there and whole is not made again: run it
+    once more to go on where it stopped. Exit code 1: some report failed; 2: no alert could be
+    read; 130: interrupted.
     """
     from analysis.report import write_reports  # noqa: PLC0415 - help must not wait for pandas
 
     alerts, rejects = _read(sources)
-    failed = 0
     try:
-        for outcome in write_reports(
-            alerts, out, rejects=rejects, gap=gap, by=by, incidents=wanted
-        ):
-            failed += outcome.error is not None
-            said = outcome.case.disposition if outcome.case else f"failed: {outcome.error}"
-            click.echo(visible(f"{outcome.folder}: {said}"))
+        if navigator:
+            _write_layer(alerts, navigator)
+        with ExitStack() as stack:
+            cluster = stack.enter_context(_cluster(scheduler)) if scheduler else None
+            outcomes = write_reports(
+                alerts,
+                out,
+                rejects=rejects,
+                incidents=wanted,
+                fork=kernel == "warm",
+                executor=cluster,
+                **options,
+            )
+            failed = _show(outcomes)
+    except KeyboardInterrupt:
+        _say(f"interrupted: run it again to go on; {out}/index.html lists what is there")
+        sys.exit(130)
     except OSError as error:
         _stop(f"cannot write to {out}: {error.strerror or error}")
     except ValueError as error:
         _stop(str(error))
     click.echo(visible(f"{out}/index.html"))
     sys.exit(1 if failed else 0)
+
+
+def _show(outcomes: Generator[Outcome]) -> int:
+    """Show how a batch goes on, a bar on a terminal, else a line each; return how many failed."""
+    from tqdm import tqdm  # noqa: PLC0415 - for batches
+
+    counts = Counter[str]()
+    start = time.monotonic()
+    hidden = not sys.stderr.isatty()
+    with closing(outcomes), tqdm(unit=" reports", disable=hidden, leave=False) as bar:
+        try:
+            for outcome in outcomes:
+                bar.total = outcome.total
+                bar.update()
+                kind = "failed" if outcome.error else "made" if outcome.made else "there already"
+                counts[kind] += 1
+                if hidden or outcome.error:
+                    said = f"failed: {outcome.error}" if outcome.error else outcome.disposition
+                    bar.clear()
+                    click.echo(visible(f"{outcome.folder or outcome.incident_id}: {said}"))
+        finally:
+            seconds = max(time.monotonic() - start, 1e-3)
+            rate = f"{60 * (counts['made'] + counts['failed']) / seconds:.0f} a minute"
+            parts = ", ".join(
+                f"{counts[kind]} {kind}" for kind in ("made", "there already", "failed")
+            )
+            _say(f"{parts} in {seconds:.1f} s, {rate}")
+    return counts["failed"]
+
+
+def _write_layer(alerts: pd.DataFrame, path: str) -> None:
+    from analysis.navigator import layer  # noqa: PLC0415 - where it is asked for
+
+    part = Path(f"{path}.part")
+    part.write_text(json.dumps(layer(alerts), indent=1) + "\n", encoding="utf-8")
+    part.replace(path)
+
+
+@contextmanager
+def _cluster(address: str) -> Iterator[Executor]:
+    """Lend the executor of a Dask cluster."""
+    try:
+        import distributed  # noqa: PLC0415 - an extra
+    except ImportError:
+        _stop("--scheduler needs the extra `cluster`: pip install 'falco-casebook[cluster]'")
+    with distributed.Client(address) as client:
+        yield client.get_executor()
+
+
+@main.command()
+@click.argument("folder")
+def verify(folder: str) -> None:
+    """Say whether any file of the reports in FOLDER changed since they were made.
+
+    Exit code 1: something changed, or there are no reports.
+    """
+    from analysis.report.manifest import MANIFEST, digest  # noqa: PLC0415 - help must not wait
+    from analysis.report.manifest import verify as run  # noqa: PLC0415
+    from analysis.report.shelf import Shelf  # noqa: PLC0415
+
+    shelf = Shelf(folder)
+    looked_at, changes = run(shelf)
+    for change in changes:
+        click.echo(visible(str(change)))
+    if changes:
+        _say(f"{len(changes)} of {looked_at} files are not as they were made")
+        sys.exit(1)
+    said = digest(shelf.read(MANIFEST) or b"")
+    click.echo(visible(f"{looked_at} files are as they were made; {MANIFEST} has SHA-256 {said}"))
 
 
 @main.command()
@@ -105,17 +219,10 @@ def convert(sources: tuple[str, ...], to: str, rejects: str | None, scheduler: s
     from analysis.conversion import convert as run  # noqa: PLC0415 - help must not wait for pandas
 
     try:
-        if scheduler:
-            import distributed  # noqa: PLC0415 - an extra
-
-            with distributed.Client(scheduler) as client:
-                done = run(list(sources), to, executor=client.get_executor())
-        else:
-            done = run(list(sources), to)
+        with _cluster(scheduler) if scheduler else nullcontext() as executor:
+            done = run(list(sources), to, executor=executor)
         if rejects:
             done.rejects.to_csv(rejects, index=False)
-    except ImportError:
-        _stop("--scheduler needs the extra `cluster`: pip install 'falco-casebook[cluster]'")
     except OSError as error:
         _stop(str(error) if isinstance(error, KitError) else f"{error.filename}: {error.strerror}")
     click.echo(visible(f"{to}: {done.alerts} alerts of {done.files} files"))

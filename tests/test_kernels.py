@@ -18,7 +18,7 @@ from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from papermill.engines import papermill_engines
 from papermill.exceptions import PapermillExecutionError
 
-from analysis.report import kernels
+from analysis.report import engine, kernels
 
 from .conftest import ROOT
 
@@ -65,7 +65,7 @@ def bare(executed: nbformat.NotebookNode) -> dict:
 def test_committed_notebooks_come_out_the_same(path, tmp_path):
     """Law: outputs, counts, metadata are those of papermill's own engine, byte for byte."""
     warm = execute(path, tmp_path)
-    cold = execute(path, tmp_path, engine="nbclient", config=kernels.link(mkdtemp()))
+    cold = execute(path, tmp_path, engine="nbclient", config=engine.link(mkdtemp()))
 
     assert bare(warm) == bare(cold)
 
@@ -105,7 +105,7 @@ EVERYDAY = (
 def test_any_notebook_comes_out_the_same(made, tmp_path):
     """Law: results, streams, errors, widgets, tags: as an ordinary kernel leaves them."""
     warm = bare(execute(made, tmp_path))
-    cold = bare(execute(made, tmp_path, engine="nbclient", config=kernels.link(mkdtemp())))
+    cold = bare(execute(made, tmp_path, engine="nbclient", config=engine.link(mkdtemp())))
     for one in (warm, cold):  # models have ids of their own
         one["metadata"].pop("widgets", None)
     text = json.dumps(warm), json.dumps(cold)
@@ -221,7 +221,7 @@ def test_a_killed_server_is_started_again(tmp_path):
 
 def test_without_fork_ordinary_kernels_do_it(tmp_path, monkeypatch):
     """It says so, and the notebook is the same."""
-    monkeypatch.setattr(kernels, "_forks", lambda: False)
+    monkeypatch.setattr(kernels, "forks", lambda: False)
 
     with pytest.warns(UserWarning, match="no fork on this system"):
         made = execute(notebook("1 + 1"), tmp_path)
@@ -231,7 +231,7 @@ def test_without_fork_ordinary_kernels_do_it(tmp_path, monkeypatch):
 
 def test_papermill_s_own_command_has_the_engine():
     """`papermill --engine falco-casebook` works for whoever installs the kit."""
-    assert papermill_engines.get_engine(kernels.ENGINE) is kernels.WarmEngine
+    assert papermill_engines.get_engine(kernels.ENGINE) is engine.WarmEngine
 
 
 def names_of(namespace: dict) -> list[str]:
@@ -253,7 +253,7 @@ def test_what_is_wanted_of_a_notebook_s_names(tmp_path):
 @pytest.mark.parametrize("forks", [True, False])
 def test_a_notebook_s_folder_is_its_own(tmp_path, monkeypatch, forks):
     """Many run at a time: the folder of one is not the process's."""
-    monkeypatch.setattr(kernels, "_forks", lambda: forks)
+    monkeypatch.setattr(kernels, "forks", lambda: forks)
     (tmp_path / "there").mkdir()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -9,8 +9,8 @@ import pytest
 
 from analysis import knowledge
 from analysis.errors import PlaybookError
-from analysis.knowledge import Condition, conditions
-from analysis.knowledge.model import make
+from analysis.knowledge import Condition, conditions, model
+from analysis.knowledge.model import make, make_parts
 from analysis.lint import lint
 
 from .conftest import SAMPLES, case_of, story
@@ -119,6 +119,37 @@ def test_what_is_wrong_in_a_file_is_said(table, said):
     """File, place, remedy: so that whoever wrote it can mend it."""
     with pytest.raises(PlaybookError, match=re.escape(said)):
         make(knowledge.Check, table, "file.toml: check 1")
+
+
+def test_a_shared_block_may_hold_any_part():
+    """A table is what its own key says; one that says nothing is refused, by its place."""
+    claim = {"claim": "c", "topic": "process"}
+    cause = {"cause": "b", "confirm": "ask"}
+
+    parts = make_parts([claim, cause, {**claim, "claim": "d"}], "shared.toml: block")
+
+    assert [check.claim for check in parts["check"]] == ["c", "d"]
+    assert [cause.cause for cause in parts["benign"]] == ["b"]
+    with pytest.raises(PlaybookError, match=re.escape("shared.toml: block 2: no telling")):
+        make_parts([claim, {"topic": "process"}], "shared.toml: block")
+
+
+def test_a_simulation_is_excluded_by_each_part_of_its_shape():
+    """One row makes the claim and the benign cause, so that the two cannot drift apart."""
+    shape = [{"field": "proc.name", "is": "find"}, {"field": "proc.pname", "named": "shell"}]
+    row = {"action": "syscall.X", "does": "runs find", "all": shape}
+    made = make(model.Simulation, row, "file.toml: simulation 1")
+
+    for facts, holds in [
+        ({"proc.name": "find", "proc.pname": "sh"}, True),
+        ({"proc.name": "find", "proc.pname": "nginx"}, False),
+        ({"proc.name": "grep", "proc.pname": "sh"}, False),
+        ({"proc.name": "find"}, None),
+    ]:
+        for part in (made.check(), made.cause()):
+            verdict = conditions.judge(part.all, part.any, facts, part.unless)
+            assert verdict.holds is holds, facts
+    assert made.check().leads_to == "simulation"
 
 
 # ---------------------------------------------------------------- three-valued conditions

@@ -28,6 +28,7 @@ from analysis.knowledge.model import (
     Playbook,
     make,
     make_all,
+    make_parts,
 )
 
 if TYPE_CHECKING:
@@ -129,10 +130,14 @@ def read_playbook(file: Traversable) -> Playbook:
     for block in made.include:
         if block not in shared:
             raise PlaybookError(file.name, f"include {block!r}", "name a block of shared.toml")
-    blocks = [make_all(Command, shared[block], f"shared.toml: {block}") for block in made.include]
-    commands = made.command + tuple(command for block in blocks for command in block)
-    ordered = sorted(commands, key=lambda command: PHASES.index(command.phase))
-    return replace(made, command=tuple(ordered))
+        for part, tables in make_parts(shared[block], f"shared.toml: {block}").items():
+            made = replace(made, **{part: getattr(made, part) + tables})
+    return replace(
+        made,
+        check=made.check + tuple(one.check() for one in made.simulation),
+        benign=tuple(one.cause() for one in made.simulation) + made.benign,
+        command=tuple(sorted(made.command, key=lambda command: PHASES.index(command.phase))),
+    )
 
 
 @cache

@@ -27,8 +27,9 @@ OPERATORS = (
     *("named", "not_named", "above", "below", "present"),
 )
 """What a condition may ask; `named` asks by a pattern of names.toml."""
+_OPPOSITES = {"is": "is_not", "in": "not_in", "matches": "not_matches", "named": "not_named"}
 
-PLACEHOLDER = re.compile(r"\{([a-z][a-z0-9_.]*(?:\[\d+\])?)\}")
+PLACEHOLDER = re.compile(r"\{([a-z][A-Za-z0-9_.]*(?:\[[A-Za-z0-9/_]+\])?)\}")
 """A field that a claim quotes, in braces."""
 
 _Made = TypeVar("_Made")
@@ -73,6 +74,37 @@ class Cause:
     all: tuple[Condition, ...] = ()
     any: tuple[Condition, ...] = ()
     unless: tuple[Condition, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Simulation:
+    """A test action of event-generator's: what it does, and the exact shape it gives an alert."""
+
+    action: str
+    does: str
+    all: tuple[Condition, ...]
+
+    def check(self) -> Check:
+        """Return the claim that an alert of this shape supports."""
+        claim = (
+            f"Consistent with a Falco event-generator simulation: the alert has the shape of"
+            f" {self.action}, an action of the Falco project's own test tool, which {self.does}."
+            " Names and arguments can be imitated; confirm with whoever ran it."
+        )
+        return Check(claim, "process", self.all, confidence="medium", leads_to="simulation")
+
+    def cause(self) -> Cause:
+        """Return the benign cause; the shape is exact, so what differs in one part excludes it."""
+        return Cause(
+            f"A test with Falco's event-generator (action {self.action}).",
+            "Ask who ran it; the tool's other alerts come from the same place in the same minutes.",
+            self.all,
+            unless=tuple(
+                Condition(part.field, _OPPOSITES[part.operator], part.value)
+                for part in self.all
+                if part.operator in _OPPOSITES
+            ),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +156,7 @@ class Playbook:
     references: tuple[str, ...] = ()
     deciding: tuple[Deciding, ...] = ()
     check: tuple[Check, ...] = ()
+    simulation: tuple[Simulation, ...] = ()
     benign: tuple[Cause, ...] = ()
     step: tuple[Step, ...] = ()
     command: tuple[Command, ...] = ()
@@ -164,10 +197,19 @@ _PARTS: dict[str, Callable[[Any, str], Any]] = {
     "unless": lambda table, place: tuple(_condition(one, place) for one in table),
     "deciding": lambda table, place: make_all(Deciding, table, place),
     "check": lambda table, place: make_all(Check, table, place),
+    "simulation": lambda table, place: make_all(Simulation, table, place),
     "benign": lambda table, place: make_all(Cause, table, place),
     "step": lambda table, place: make_all(Step, table, place),
     "command": lambda table, place: make_all(Command, table, place),
     "advice": lambda table, place: make_all(Advice, table, place),
+}
+# what a table of a shared block is, told by the key that only its kind has
+_KINDS: dict[str, tuple[str, type[Any]]] = {
+    "claim": ("check", Check),
+    "cause": ("benign", Cause),
+    "question": ("step", Step),
+    "shell": ("command", Command),
+    "text": ("advice", Advice),
 }
 _ALLOWED: dict[str, tuple[str, ...]] = {
     "phase": PHASES,
@@ -177,6 +219,19 @@ _ALLOWED: dict[str, tuple[str, ...]] = {
     "kind": ("", "integer"),
     "leads_to": ("", *DISPOSITIONS),
 }
+
+
+def make_parts(tables: Any, place: str) -> dict[str, tuple[Any, ...]]:
+    """Return the parts of a playbook that a shared block holds: checks, causes, commands ..."""
+    parts: dict[str, tuple[Any, ...]] = {}
+    for number, table in enumerate(tables, 1):
+        known = next((_KINDS[key] for key in _KINDS if key in table), None)
+        if known is None:
+            remedy = f"give it one of {', '.join(_KINDS)}"
+            raise PlaybookError(f"{place} {number}", "no telling what this is", remedy)
+        part, kind = known
+        parts[part] = (*parts.get(part, ()), make(kind, table, f"{place} {number}"))
+    return parts
 
 
 def make_all(kind: type[_Made], table: Any, place: str) -> tuple[_Made, ...]:

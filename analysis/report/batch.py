@@ -1,53 +1,42 @@
-"""Run the incident notebook once per incident and file what came of it.
+"""Run the incident notebook for each incident, side by side, and file what came of it.
 
-`DIR/index.html`, and for each incident `DIR/<incident-id>/`: alerts.jsonl (the evidence, as
-received), report.json, report.ipynb, report.html. One that fails is kept with its cause and
-stops no other.
+`DIR/index.html`, and for each incident `DIR/<incident-id>/` (see `job`). What is there and whole is
+not made again. A report that fails is kept with its cause and stops no other. Any executor of
+`concurrent.futures` runs the jobs: threads here, each with a process for its notebook, or a Dask
+cluster's.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
-from dataclasses import dataclass
-from importlib.resources import as_file, files
-from itertools import accumulate
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
+from contextlib import ExitStack
+from dataclasses import replace
+from itertools import accumulate, islice
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
-from markupsafe import Markup
+import pandas as pd
 
-from analysis import tables
-from analysis.case import Case, investigate
-from analysis.errors import KitError, ReportError
+from analysis.errors import ReportError
 from analysis.incidents import correlate
-from analysis.intake import raw_records, read_alerts
-from analysis.quoting import visible
-from analysis.report.document import document
-from analysis.report.html import page, style
-from analysis.shown import lines, render
+from analysis.intake import raw_records
+from analysis.report import kernels, manifest
+from analysis.report.index import facts_of, index
+from analysis.report.job import ALERTS, Job, Outcome, make
+from analysis.report.shelf import Shelf
 from analysis.triage import score
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from importlib.resources.abc import Traversable
+    from collections.abc import Generator, Iterator, Sequence
 
-    import pandas as pd
+TIMEOUT = 600.0
+"""Seconds that one report may take."""
 
-ALERTS, DOCUMENT, NOTEBOOK, PAGE = "alerts.jsonl", "report.json", "report.ipynb", "report.html"
-CELL_TIMEOUT = 300
-"""Seconds that one cell of a report may take."""
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What came of one incident's report: the case if it was made, the error if not."""
-
-    incident_id: str
-    folder: Path
-    case: Case | None
-    error: KitError | None
-    trace: str = ""
+INDEX = "index.html"
+_AT_A_TIME = 256  # incidents whose evidence is read at once
 
 
 def write_reports(
@@ -58,26 +47,44 @@ def write_reports(
     gap: str = "15min",
     by: str = "activity",
     incidents: Sequence[str] = (),
-) -> Iterator[Outcome]:
+    workers: int | None = None,
+    executor: Executor | None = None,
+    force: bool = False,
+    timeout: float = TIMEOUT,
+    fork: bool = True,
+) -> Generator[Outcome]:
     """Write one report per incident, best score first, and the index when the last is done.
 
     Parameters
     ----------
     alerts : DataFrame
         As `read_alerts` returns it; correlated here.
-    out : path
-        Folder for the reports; made if it does not exist.
+    out : path or URL
+        Where the reports are put: a folder, made if it does not exist, or a store that fsspec knows
+        (`s3://bucket/reports`).
     rejects : DataFrame, optional
         Records that are no alerts, to be listed in the index.
     gap, by : str
         As `correlate` takes them.
     incidents : sequence of str, optional
         Ids of the incidents wanted; all, if none is named.
+    workers : int, optional
+        Reports made side by side; if not given, one per core.
+    executor : Executor, optional
+        What runs the jobs instead of threads of this process: a Dask cluster's
+        `Client.get_executor()`, say. `out` must be a place that its workers reach.
+    force : bool
+        Whether to make again what is there and whole.
+    timeout : float
+        Seconds that one report may take; then it is killed, and has failed.
+    fork : bool
+        Whether notebooks run in warm forks (see `kernels`); else in ordinary kernels.
 
     Yields
     ------
     Outcome
-        As each report is done, or has failed.
+        As each report is done, was done before, or has failed. Stop asking, and no further report
+        is begun; those in hand are finished, and the index says what there is.
 
     Raises
     ------
@@ -87,61 +94,72 @@ def write_reports(
     alerts, known, _ = correlate(alerts, gap=gap, by=by)
     if unknown := sorted(set(incidents) - set(known["incident_id"])):
         raise ValueError(f"no incident {', '.join(unknown)}")
-    chosen = known[known["incident_id"].isin(incidents)] if incidents else known
-    queue = chosen.sort_values(
-        ["score", "first_seen", "incident_id"], ascending=[False, True, True]
-    )
-    summands = score(alerts, queue)
-    rows = alerts.groupby("incident_id", sort=False).indices
-    parameters = {"gap": str(gap), "by": by}
-    root = Path(out)
-    root.mkdir(parents=True, exist_ok=True)
-    outcomes = []
-    for incident_id in queue["incident_id"]:
-        own = alerts.iloc[rows[incident_id]]
-        own.attrs = alerts.attrs
-        outcomes.append(_write_report(own, incident_id, root / incident_id, parameters))
-        yield outcomes[-1]
-    _replace(root / "index.html", _index(outcomes, queue, summands, rejects))
-
-
-def _write_report(
-    alerts: pd.DataFrame, incident_id: str, folder: Path, parameters: dict[str, str]
-) -> Outcome:
-    case = None
+    queue = known[known["incident_id"].isin(incidents)] if incidents else known
+    queue = queue.sort_values(["score", "first_seen", "incident_id"], ascending=[False, True, True])
+    shelf = Shelf(out)
+    shelf.open()
+    common = {
+        "parameters": {"gap": str(gap), "by": by},
+        "out": shelf.url,
+        "timeout": timeout,
+        "fork": fork,
+    }
+    if fork and executor is None:
+        kernels.start_server()  # its imports go on beside ours
+    outcomes: list[Outcome] = []
+    at_once = workers or os.cpu_count() or 1
     try:
-        folder.mkdir(exist_ok=True)
-        received_from = _file_alerts(alerts, folder)
-        # from here on, only what was filed counts: the report rests on its own evidence
-        filed = read_alerts(folder / ALERTS)[0]
-        case = investigate(
-            filed, incident_id=incident_id, gap=parameters["gap"], by=parameters["by"]
+        with ExitStack() as stack:
+            pool = executor or stack.enter_context(ThreadPoolExecutor(at_once))
+            jobs = _jobs(alerts, queue, common)
+            for outcome in _run(pool, jobs, shelf, ahead=2 * at_once, force=force):
+                outcomes.append(replace(outcome, total=len(queue)))
+                yield outcomes[-1]
+    finally:
+        _write_index(shelf, outcomes, rejects, _inputs(alerts))
+
+
+def _jobs(alerts: pd.DataFrame, queue: pd.DataFrame, common: dict[str, Any]) -> Iterator[Job]:
+    """Yield a job per incident, its evidence read when its turn comes."""
+    summands = score(alerts, queue)
+    said = [
+        f"{points:+g} {name}: {reason}"
+        for points, name, reason in zip(
+            summands["points"], summands["summand"], summands["reason"], strict=True
         )
-        text = json.dumps(document(case, received_from), indent=1, ensure_ascii=False)
-        _replace(folder / DOCUMENT, text + "\n")
-        notebook = _execute(folder, {"incident_id": incident_id, **parameters})
-        title = f"Falco incident {incident_id}: {', '.join(case.rules)}"
-        _replace(folder / PAGE, page(notebook, visible(title, longest=200)))
-    except Exception as error:  # noqa: BLE001 - the boundary: one report's failure stops no other
-        return Outcome(incident_id, folder, None, *_failure(error, incident_id))
-    return Outcome(incident_id, folder, case, None)
+    ]
+    sums = summands.groupby("incident_id", sort=False).indices
+    rows = alerts.groupby("incident_id", sort=False).indices
+    incidents: Iterator[Any] = iter(queue.to_dict("records"))
+    while some := list(islice(incidents, _AT_A_TIME)):
+        own = [alerts.iloc[rows[one["incident_id"]]] for one in some]
+        # a record that holds several of an incident's alerts is filed once
+        own = [one.drop_duplicates(["origin_file", "origin_offset"]) for one in own]
+        wanted = pd.concat(own)
+        wanted.attrs = alerts.attrs
+        records = iter(raw_records(wanted))
+        for incident, chosen in zip(some, own, strict=True):
+            name = incident["incident_id"]
+            evidence, received_from = _evidence(chosen, list(islice(records, len(chosen))))
+            facts = facts_of(incident, [said[at] for at in sums.get(name, ())])
+            yield Job(name, evidence, received_from, facts=facts, **common)
 
 
-def _file_alerts(alerts: pd.DataFrame, folder: Path) -> dict[str, str]:
-    """Write the alerts one a line; return, for each line, where it was read."""
-    # a record that holds several of the alerts is filed once
-    alerts = alerts.drop_duplicates(["origin_file", "origin_offset"])
-    raws = [_on_one_line(raw) for raw in raw_records(alerts)]
-    _replace(folder / ALERTS, b"".join(raw + b"\n" for raw in raws))
+def _evidence(alerts: pd.DataFrame, records: list[bytes]) -> tuple[bytes, dict[str, str]]:
+    """Return the alerts one a line, and for each line, where it was read."""
+    raws = [_on_one_line(raw) for raw in records]
     places = zip(alerts["origin_file"].astype("str"), alerts["origin_line"], strict=True)
     numbers = accumulate((raw.count(b"\n") + 1 for raw in raws), initial=1)
-    return {
+    received_from = {
         f"{ALERTS}:{number}": f"{PurePath(name).name}:{line}"
         for number, (name, line) in zip(numbers, places, strict=False)
     }
+    return b"".join(raw + b"\n" for raw in raws), received_from
 
 
 def _on_one_line(raw: bytes) -> bytes:
+    if b"\n" not in raw and b"\r" not in raw:
+        return raw
     try:
         json.loads(raw)
     except ValueError:
@@ -150,108 +168,80 @@ def _on_one_line(raw: bytes) -> bytes:
     return raw.replace(b"\r", b" ").replace(b"\n", b" ")
 
 
-def _execute(folder: Path, parameters: dict[str, str]) -> Any:
-    # heavy, and needed only where a notebook is run
-    import nbformat  # noqa: PLC0415
-    import papermill  # noqa: PLC0415
-    from traitlets.config import Config  # noqa: PLC0415
-
-    target = folder / NOTEBOOK
-    with as_file(_template()) as path:
-        papermill.execute_notebook(
-            _no_braces(path),
-            _no_braces(target),
-            parameters={"alerts_path": ALERTS, **parameters},
-            cwd=str(folder),
-            request_save_on_cell_execute=False,  # once, at the end or at the error
-            kernel_name="python3",
-            execution_timeout=CELL_TIMEOUT,
-            progress_bar=False,
-            # the kernel's link is a socket file of ours, not an open TCP port
-            config=Config(KernelManager={"transport": "ipc"}),
-        )
-    notebook = nbformat.read(target, as_version=4)
-    _forget_the_run(notebook)
-    _replace(target, nbformat.writes(notebook) + "\n")
-    return notebook
+def _run(
+    pool: Executor, jobs: Iterator[Job], shelf: Shelf, *, ahead: int, force: bool
+) -> Iterator[Outcome]:
+    """Yield what comes of the jobs, `ahead` of them at most begun or waiting at a time."""
+    running: dict[Future[Outcome], Job] = {}
+    try:
+        for job in jobs:
+            if not force and (before := _before(shelf, job)):
+                yield before
+                continue
+            running[pool.submit(make, job)] = job
+            if len(running) >= ahead:
+                yield from _done(running, FIRST_COMPLETED)
+        while running:
+            yield from _done(running, FIRST_COMPLETED)
+    finally:
+        # no further one is begun; those in hand are finished, and found whole the next time
+        for future in running:
+            future.cancel()
 
 
-def _template() -> Traversable:
-    packaged = files("analysis.report") / "incident_report.ipynb"
-    # in a checkout the notebook lives in its own room
-    room = files("analysis").joinpath("..", "notebooks", "incident_report.ipynb")
-    return packaged if packaged.is_file() else room
+def _done(running: dict[Future[Outcome], Job], when: str) -> Iterator[Outcome]:
+    for future in wait(running, return_when=when).done:
+        job = running.pop(future)
+        try:
+            yield future.result()
+        except Exception as error:  # noqa: BLE001 - a worker that died takes no other report with it
+            reason = f"{type(error).__name__}: {error}"
+            failed = ReportError(job.incident_id, None, "", reason)
+            facts = {**job.facts, "disposition": "", "error": str(failed)}
+            yield Outcome(job.incident_id, "", "", failed, facts=facts)
 
 
-def _no_braces(path: Path) -> str:
-    # papermill formats paths by str.format
-    return str(path).replace("{", "{{").replace("}", "}}")
+def _before(shelf: Shelf, job: Job) -> Outcome | None:
+    """Return the outcome of a report that is there, whole, and made of the same."""
+    made = manifest.read(shelf, job.incident_id)
+    if not made or made["state"] != "completed" or made.get("key") != job.key:
+        return None
+    if not manifest.is_whole(shelf, job.incident_id, made):
+        return None
+    facts = {**made["facts"], **job.facts}  # a score depends on the other incidents, too
+    folder = f"{shelf.url.rstrip('/')}/{job.incident_id}"
+    return Outcome(job.incident_id, folder, facts["disposition"], made=False, facts=facts)
 
 
-def _forget_the_run(notebook: Any) -> None:
-    """Drop times and machine paths, so that the same alerts give the same notebook."""
-    notebook.metadata.pop("papermill", None)
-    for cell in notebook.cells:
-        for key in ("papermill", "execution"):
-            cell.metadata.pop(key, None)
-    for number, cell in enumerate(notebook.cells):
-        cell.id = f"cell-{number:02d}"  # papermill gives the parameters cell a random one
+def _inputs(alerts: pd.DataFrame) -> dict[str, str]:
+    """Return the SHA-256 of each file that alerts were read from; of a store's, that it was not."""
+    held = alerts.attrs.get("held", {})
+    found = {}
+    for name in sorted(alerts["origin_file"].astype("str").unique()):
+        if name in held:
+            found[name] = manifest.digest(held[name])
+        elif Path(name).is_file():
+            with Path(name).open("rb") as file:
+                found[Path(name).name] = hashlib.file_digest(file, "sha256").hexdigest()
+        else:
+            found[name] = "not read again"
+    return found
 
 
-def _failure(error: Exception, incident_id: str) -> tuple[KitError, str]:
-    trace = "\n".join(getattr(error, "traceback", None) or [])
-    if isinstance(error, KitError):
-        return error, trace
-    name = getattr(error, "ename", type(error).__name__)
-    reason = f"{name}: {getattr(error, 'evalue', error)}"
-    cell = getattr(error, "cell_index", None)
-    return ReportError(incident_id, cell, getattr(error, "source", ""), reason), trace
-
-
-def _index(
-    outcomes: list[Outcome],
-    queue: pd.DataFrame,
-    summands: pd.DataFrame,
-    rejects: pd.DataFrame | None,
-) -> str:
-    facts = queue.set_index("incident_id").to_dict("index")
-    parts = {one: part.to_dict("records") for one, part in summands.groupby("incident_id")}
-    rows = [
-        {
-            "incident_id": one.incident_id,
-            "link": f"{one.incident_id}/{PAGE}" if one.case else "",
-            "disposition": one.case.disposition if one.case else "report failed",
-            "priority": facts[one.incident_id]["priority"],
-            "score": f"{facts[one.incident_id]['score']:g}",
-            "summands": parts.get(one.incident_id, []),
-            "rules": ", ".join(facts[one.incident_id]["rules"]),
-            "hosts": ", ".join(facts[one.incident_id]["hosts"]) or "unknown",
-            "alerts": f"{facts[one.incident_id]['alerts']:,}",
-            "first_seen": tables.moment(facts[one.incident_id]["first_seen"]),
-        }
-        for one in outcomes
-    ]
-    failed = [
-        {"incident_id": one.incident_id, "reason": str(one.error), "trace": lines(one.trace)}
-        for one in outcomes
-        if one.error
-    ]
-    shown = "" if rejects is None else tables.rejects(rejects).html
-    body = render(
-        "index",
-        rows=rows,
-        made=len(outcomes) - len(failed),
-        failed=failed,
-        rejects=Markup(shown),  # noqa: S704 - rendered, so escaped
-    )
-    blocks = [Markup(body)]  # noqa: S704 - rendered, so escaped
-    return render(
-        "page", title="Falco incident reports", contents=[], blocks=blocks, code=[], **style()
-    )
-
-
-def _replace(path: Path, content: str | bytes) -> None:
-    """Write whole or not at all: a reader never sees half a file."""
-    part = path.with_name(path.name + ".part")
-    part.write_bytes(content.encode() if isinstance(content, str) else content)
-    os.replace(part, path)  # noqa: PTH105 - the name says what happens
+def _write_index(
+    shelf: Shelf, outcomes: list[Outcome], rejects: pd.DataFrame | None, inputs: dict[str, str]
+) -> None:
+    """Write the page over all reports of the folder, those of earlier runs too, and its manifest."""
+    reports = {one.incident_id: dict(one.facts) for one in outcomes}
+    for name in shelf.names(""):
+        if name.startswith("inc-") and name not in reports and (made := manifest.read(shelf, name)):
+            reports[name] = made["facts"]
+    page = index(reports, rejects).encode()
+    shelf.write(INDEX, page)
+    files = {INDEX: page}
+    for name in sorted(reports):
+        path = f"{name}/{manifest.MANIFEST}"
+        if (content := shelf.read(path)) is not None:
+            files[path] = content
+    whole = manifest.manifest(files, "completed", {"inputs": inputs}, {})
+    shelf.write(manifest.MANIFEST, manifest.as_text(whole))

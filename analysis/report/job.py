@@ -41,7 +41,7 @@ class Job:
     """The incident's alerts as received, one record a line."""
     received_from: Mapping[str, str]
     """For each line of the evidence, where it was read."""
-    parameters: Mapping[str, str]
+    parameters: Mapping[str, Any]
     facts: Mapping[str, Any]
     """What the index shows of the incident."""
     out: str
@@ -70,6 +70,8 @@ class Outcome:
     """Whether it was made now; False if a whole one was there."""
     seconds: float = 0.0
     facts: Mapping[str, Any] = field(default_factory=dict)
+    total: int = 0
+    """How many reports the batch has."""
 
 
 def make(job: Job) -> Outcome:
