@@ -35,7 +35,8 @@ def test_each_alert_gives_a_case(path):
     for incident_id in incidents["incident_id"]:
         case = fa.investigate(alerts, incident_id=incident_id)
         validator.validate(json.loads(json.dumps(document(case))))
-        record = case.exhibits[0].record
+        records = {exhibit.alert_id: exhibit.record for exhibit in case.exhibits}
         for finding in case.findings:
             for one in finding.evidence:
+                record = records[one.alert_id]
                 assert one.value == ((record.get("output_fields") or {}) | record)[one.field]
