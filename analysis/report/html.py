@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _HEADING = re.compile(r"^(#{1,3}) (.+)$", re.MULTILINE)
-_ANSI = re.compile(r"\x1b\[[0-9;]*m")
+ANSI = re.compile(r"\x1b\[[0-9;]*m")
+"""The colours that IPython gives a traceback."""
 
 
 def page(notebook: Any, title: str) -> str:
@@ -86,7 +87,7 @@ def _output(output: Any) -> Markup:
         svg = Markup(_joined(data["image/svg+xml"]))  # noqa: S704
         return Markup(render("picture", svg=svg))  # noqa: S704
     if output.output_type == "error":
-        text = _ANSI.sub("", "\n".join(output.traceback))
+        text = ANSI.sub("", "\n".join(output.traceback))
     else:
         text = _joined(data.get("text/plain", output.get("text", "")))
     return Markup(render("text", text=lines(text)))  # noqa: S704 - rendered, so escaped

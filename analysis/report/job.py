@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from analysis.errors import KitError, ReportError
 from analysis.quoting import visible
-from analysis.report.html import page
+from analysis.report.html import ANSI, page
 from analysis.report.kernels import ENGINE, Harvest
 from analysis.report.manifest import MANIFEST, as_text, digest, key, manifest
 from analysis.report.shelf import Shelf
@@ -179,7 +179,8 @@ def _forget_the_run(notebook: Any) -> None:
 
 
 def _failure(error: Exception, incident_id: str) -> tuple[KitError, str]:
-    trace = "\n".join(getattr(error, "traceback", None) or [])
+    colored = "\n".join(getattr(error, "traceback", None) or [])
+    trace = "\n".join(visible(line) for line in ANSI.sub("", colored).split("\n"))
     if isinstance(error, KitError):
         return error, trace
     name = getattr(error, "ename", type(error).__name__)
