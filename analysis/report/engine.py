@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 import time
 import warnings
 from contextlib import suppress
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
+from jupyter_core.utils import ensure_event_loop
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import NBClientEngine
@@ -83,7 +85,11 @@ class WarmEngine(NBClientEngine):  # type: ignore[misc]  # papermill is untyped
             options["execution_timeout"] = execution_timeout
             with TemporaryDirectory(prefix="falco-casebook-") as private:
                 options.setdefault("config", link(private))
-                super().execute_managed_notebook(nb_man, kernel_name, **options)
+                try:
+                    super().execute_managed_notebook(nb_man, kernel_name, **options)
+                finally:
+                    if threading.current_thread() is not threading.main_thread():
+                        ensure_event_loop().close()  # nbclient's own, which ends with its thread
             return
         client = PapermillNotebookClient(nb_man, record_timing=False)
         client.reset_execution_trackers()
