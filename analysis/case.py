@@ -16,7 +16,7 @@ from analysis.evidence import Exhibit, exhibits
 from analysis.findings import BenignCause, Finding, find, weigh_causes
 from analysis.folding import fold
 from analysis.gaps import Gap, find_gaps
-from analysis.incidents import correlate
+from analysis.incidents import assign_incidents
 from analysis.knowledge import Playbook, playbook_for
 from analysis.lineage import ancestry
 from analysis.processes import process_tree
@@ -136,7 +136,7 @@ def investigate(
         If the source of an alert can no longer be read.
     """
     if "incident_id" not in alerts:
-        alerts = correlate(alerts, gap=gap, by=by).alerts
+        alerts = assign_incidents(alerts, gap=gap, by=by)
     known = alerts["incident_id"].unique().tolist()
     if incident_id is None:
         if len(known) != 1:

@@ -96,6 +96,8 @@ def _contents(alerts: pd.DataFrame, without: frozenset[str] | None) -> Iterator[
     connection = duckdb.connect()
     # it would print over the caller's terminal
     connection.execute("SET enable_progress_bar = false")
+    if len(alerts) < _BATCH:  # not worth a second thread
+        connection.execute("SET threads = 1")
     connection.register("alerts", pa.table(columns))
     # the names of fields are bound: a sensor's configuration chooses them. Where fields were read
     # from the text, or the date is not told, only the whole text tells

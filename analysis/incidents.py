@@ -85,6 +85,33 @@ def correlate(
     ValueError
         If `by` is neither, or `gap` no time span, or negative.
     """
+    grouped = _group(alerts, gap, by)
+    incidents = _incidents(grouped.groups, grouped.own, grouped.roots, grouped.belongs)
+    return Correlation(
+        grouped.alerts, incidents, _links(grouped.found, grouped.alerts, grouped.order)
+    )
+
+
+def assign_incidents(
+    alerts: pd.DataFrame, *, gap: str | pd.Timedelta = "15min", by: str = "activity"
+) -> pd.DataFrame:
+    """Return the alerts as `correlate` does, where nobody asks for the incidents and their scores."""
+    return _group(alerts, gap, by).alerts
+
+
+class _Grouped(NamedTuple):
+    """Alerts with their incidents, and what the frames of these are made from."""
+
+    alerts: pd.DataFrame
+    groups: Groups
+    own: pd.Series
+    roots: Any
+    belongs: Any
+    found: list[Pairs]
+    order: Any
+
+
+def _group(alerts: pd.DataFrame, gap: str | pd.Timedelta, by: str) -> _Grouped:
     require(alerts, ("time", "priority", "rule", "hostname", "source"), by="correlate")
     span = pd.to_timedelta(gap, errors="coerce")
     if by not in ("activity", "alert") or pd.isna(span) or span.value < 0:
@@ -114,8 +141,7 @@ def correlate(
     )
     correlated.attrs = attrs
     groups = Groups(alerts, order, group, len(roots))
-    incidents = _incidents(groups, own, roots, group[place])
-    return Correlation(correlated, incidents, _links(found, alerts, order))
+    return _Grouped(correlated, groups, own, roots, group[place], found, order)
 
 
 def _tree(alerts: pd.DataFrame) -> ProcessTree:

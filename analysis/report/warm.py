@@ -22,6 +22,7 @@ from typing import Any, NoReturn
 
 # what a report needs is imported here, before any fork
 import comm
+import duckdb  # noqa: F401 - its import alone: it has no thread before it is used
 import matplotlib.backends.backend_svg
 import matplotlib.figure
 import pandas as pd

@@ -84,6 +84,22 @@ def main() -> None:
     times = race("correlate, alerts with pids, ids and process tree included", sizes, rounds)
     growth = times[f"correlate {many}"] / times[f"correlate {few}"]
     print(f"  {many / few:.0f} times the alerts take {growth:.1f} times as long (12 at most)")
+    race_reports()
+
+
+def race_reports() -> None:
+    """Run the ways to make reports, and print each one's rate; a slow one makes fewer of them."""
+    print("\nreports of the same notebook, one alert each")
+    ours = None
+    for name, count in (("reports", 40), ("reports_ordinary", 10), ("reports_cli", 4)):
+        command = [sys.executable, "-m", "tests.benchmarks.contenders", name, str(count)]
+        done = subprocess.run(command, capture_output=True, check=True, text=True)
+        seconds, memory, made = done.stdout.splitlines()[-1].split()
+        rate = 60 * int(made) / float(seconds)
+        ours = ours or rate
+        print(
+            f"  {name:20} {rate:6.0f} a minute  {float(memory):6.0f} MiB   ours/this: {ours / rate:5.1f}"
+        )
 
 
 if __name__ == "__main__":

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
 import sys
+import tempfile
 import time
 from typing import TYPE_CHECKING
 
@@ -155,6 +157,51 @@ def casebook_day(path: str) -> int:
 def import_pandas(_: str) -> int:
     """Nothing more: pandas is loaded already."""
     return 0
+
+
+def night(count: int) -> bytes:
+    """Return alerts of as many incidents: the sample of a shell, in a pod each."""
+    text = Path("data/alerts/terminal_shell_in_container.jsonl").read_text().splitlines()[0]
+    base = json.loads(text)
+    made = []
+    for number in range(count):
+        own = {"container.id": f"{number:012x}", "k8s.pod.name": f"web-{number}"}
+        made.append(json.dumps(base | {"output_fields": base["output_fields"] | own}))
+    return "\n".join(made).encode() + b"\n"
+
+
+def _reports(count: str, **options) -> int:
+    import analysis as fa
+
+    with tempfile.TemporaryDirectory() as out:
+        made = list(fa.write_reports(fa.read_alerts(night(int(count)))[0], out, **options))
+    return sum(one.error is None for one in made)
+
+
+def reports(count: str) -> int:
+    """Ours: warm forks, as many workers as cores."""
+    return _reports(count)
+
+
+def reports_ordinary(count: str) -> int:
+    """The same through papermill's API, a kernel for each, as many at a time as cores."""
+    return _reports(count, fork=False)
+
+
+def reports_cli(count: str) -> int:
+    """The usual way: papermill's command, then nbconvert's, one report after the other."""
+    with tempfile.TemporaryDirectory() as out:
+        for number, line in enumerate(night(int(count)).splitlines()):
+            alert, made = Path(out, f"{number}.jsonl"), Path(out, f"{number}.ipynb")
+            alert.write_bytes(line + b"\n")
+            run = ["papermill", "notebooks/incident_report.ipynb", str(made), "--no-progress-bar"]
+            for command in (
+                [*run, "-p", "alerts_path", str(alert)],
+                ["jupyter", "nbconvert", "--to", "html", str(made)],
+            ):
+                program = str(Path(sys.executable).parent / command[0])
+                subprocess.run([program, *command[1:]], check=True, capture_output=True)
+    return int(count)
 
 
 if __name__ == "__main__":
