@@ -588,11 +588,11 @@ def test_a_pid_used_again_never_merges(world):
     parts = (dated[c].astype("str").fillna("-") for c in ("hostname", "proc.pid", "proc.pid.ts"))
     identity = pd.Series(map("/".join, zip(*parts, strict=True)), index=dated.index, dtype="str")
 
-    assert (identity.groupby(dated["process"]).nunique() == 1).all()
-    assert (dated.groupby(identity)["process"].nunique() == 1).all()
+    assert (identity.groupby(dated["process"]).nunique() <= 1).all()
+    assert (dated.groupby(identity)["process"].nunique() <= 1).all()
     whole = frame[frame["proc.pid"].notna()]
     for column in ("hostname", "proc.pid"):
-        assert (whole.groupby("process")[column].nunique(dropna=False) == 1).all()
+        assert (whole.groupby("process")[column].nunique(dropna=False) <= 1).all()
 
 
 def plain(alerts: list[dict]) -> dict[tuple, tuple[tuple | None, int]]:
