@@ -226,7 +226,15 @@ def _prefix_tree(c: _Steps, scope_key: np.ndarray, hashes: list[np.ndarray]) -> 
         above[chain] = node
         made += len(distinct)
     none = np.empty(0, dtype=np.int64)
-    return Chains(key, np.concatenate([none, *parents]), np.concatenate([none != 0, *joins]), nodes)
+    parent, joined = np.concatenate([none, *parents]), np.concatenate([none != 0, *joins])
+    # a chain that could not go on ends in a root that others may have reached at once
+    same, distinct = pd.factorize(key)
+    one = np.empty(len(distinct), dtype=np.int64)
+    one[same] = np.arange(len(same))
+    low = np.zeros(len(distinct), dtype=bool)
+    low[same[joined]] = True
+    to = np.append(same, -1)
+    return Chains(distinct, to[parent[one]], low, [to[of] for of in nodes])
 
 
 def _fill(
