@@ -39,13 +39,12 @@ def casebook_wrong(tree: Any) -> int:
 def numpy_arrays(alerts: pd.DataFrame) -> np.ndarray:
     """The floor: integer codes, parents and depth, no description, no merging of what is missing."""
     codes = alerts["hostname"].cat.codes.to_numpy().astype(np.int64)
-    nanoseconds = {c: alerts[c].array.asi8 for c in ("proc.pid.ts", "proc.ppid.ts")}
+    start, above = (alerts[c].array.asi8 for c in ("proc.pid.ts", "proc.ppid.ts"))
     pid, ppid = (alerts[c].to_numpy("int64", na_value=0) for c in ("proc.pid", "proc.ppid"))
-    me = codes << 22 | pid
-    node, distinct = pd.factorize(me * 1_000_003 + nanoseconds["proc.pid.ts"])
-    above = pd.Index(distinct).get_indexer(
-        (codes << 22 | ppid) * 1_000_003 + nanoseconds["proc.ppid.ts"]
-    )
+    # one number for host, pid and start: it wraps around, and two of a million might meet
+    spread = 0x9E3779B97F4A7C15 - 2**64
+    node, distinct = pd.factorize((codes << 22 | pid) * spread + start)
+    above = pd.Index(distinct).get_indexer((codes << 22 | ppid) * spread + above)
     parent = np.full(len(distinct), -1)
     parent[node] = above
     return _depths(parent)
