@@ -105,10 +105,10 @@ def msticpy_once(alerts: pd.DataFrame) -> pd.DataFrame:
 
 def msticpy_wrong(tree: pd.DataFrame) -> int:
     """Return how many of msticpy's parents are on another host."""
-    host = tree.reset_index().drop_duplicates("source_index").set_index("source_index")["hostname"]
+    host = pd.Series(tree["hostname"].to_numpy(), tree["source_index"].astype("int64"))
     child = tree.dropna(subset="source_index_par")
-    child = child[child["source_index_par"].isin(host.index)]
-    return int((child["hostname"].array != host[child["source_index_par"]].array).sum())
+    above = host[child["source_index_par"].astype("int64")]
+    return int((child["hostname"].to_numpy() != above.to_numpy()).sum())
 
 
 WRONG = {
