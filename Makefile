@@ -29,6 +29,7 @@ lab: .venv/ready
 	touch $@
 
 # ours and the peers side by side: make bench N=1000000 ROUNDS=3
+# BENCH_PEERS names the python of a venv with msticpy and networkx (msticpy needs pandas < 3)
 N ?= 1000000
 ROUNDS ?= 3
 bench: .venv/ready

@@ -38,8 +38,17 @@ DERIVED: dict[str, tuple[str, ...]] = {
     "in_container": ("container.id",),
     "container_age_s": ("container.start_ts", "time", "container.id"),
     "host_uptime_s": ("container.start_ts", "time", "container.id"),
-    "exe_age_at_start_s": ("proc.exe_ino.ctime_duration_proc_start",),
-    "exe_after_container_s": ("proc.exe_ino.ctime", "container.start_ts", "container.id"),
+    "exe_age_at_start_s": (
+        "proc.exe_ino.ctime_duration_proc_start",
+        "proc.exe_ino.ctime",
+        "proc.pid.ts",
+    ),
+    "exe_after_container_s": (
+        "proc.exe_ino.ctime",
+        "container.start_ts",
+        "container.id",
+        "proc.exe_ino.ctime_duration_pidns_start",
+    ),
     **dict.fromkeys(hidden.COLUMNS.values(), ()),
 }
 """Each derived column and the alert fields that a statement about it cites; `()`: its value tells."""
@@ -83,9 +92,9 @@ def derive(alerts: pd.DataFrame) -> pd.DataFrame:
             `time` minus `container.start_ts`, which on a host is its boot.
         exe_age_at_start_s : Float64 [s]
             How old the program file's ctime was when the process was cloned; negative where
-            the file changed after that.
+            the file changed after that. As the alert tells it, else `proc.pid.ts` minus ctime.
         exe_after_container_s : Float64 [s]
-            The program file's ctime minus the container's start.
+            The program file's ctime minus the container's start, or as the alert tells it.
         override_characters, … : object
             Characters that an eye misses or misreads, by kind: see `hidden.find_hidden`.
 
@@ -101,7 +110,11 @@ def derive(alerts: pd.DataFrame) -> pd.DataFrame:
     start = whole(alerts, "container.start_ts", least=1)
     since_start = _seconds(whole(alerts, "time") - start)
     ctime = whole(alerts, "proc.exe_ino.ctime", least=1)
-    age = whole(alerts, "proc.exe_ino.ctime_duration_proc_start")
+    cloned = whole(alerts, "proc.pid.ts", least=1)
+    age = whole(alerts, "proc.exe_ino.ctime_duration_proc_start").fillna(cloned - ctime)
+    after = (ctime - start).fillna(
+        whole(alerts, "proc.exe_ino.ctime_duration_pidns_start", least=1)  # told if positive only
+    )
     return alerts.assign(
         exe_layered=alerts["exe_upper_layer"] | alerts["exe_lower_layer"],
         exec_failed=_failed(alerts, EXEC_EVENTS),
@@ -112,7 +125,7 @@ def derive(alerts: pd.DataFrame) -> pd.DataFrame:
         container_age_s=since_start.where(in_container),
         host_uptime_s=since_start.where(on_host),
         exe_age_at_start_s=_seconds(age),
-        exe_after_container_s=_seconds(ctime - start).where(in_container),
+        exe_after_container_s=_seconds(after).where(in_container),
         **{str(name): column for name, column in characters.items()},
     )
 

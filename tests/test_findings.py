@@ -163,7 +163,105 @@ def test_digit_without_memfd(memfd):
     text = claims(case_of(story(memfd, **systemd)))
 
     assert "A digit alone does not mean a memfd" in text
+    assert "the look of systemd starting a service" in text
     assert "lay in a memfd" not in text
+    other = claims(case_of(story(memfd, **systemd | {"proc.exepath": "/tmp/systemd-executor"})))
+    assert "A digit alone does not mean a memfd" in other
+    assert "the look of systemd" not in other
+
+
+def finding_of(alert: dict, words: str) -> Finding | None:
+    """Return the finding of an alert whose claim holds these words, or None."""
+    return next((f for f in case_of(alert).findings if words in f.claim), None)
+
+
+DROPPED = {
+    "proc.name": "x",
+    "proc.exepath": "/usr/local/bin/x",
+    "proc.cmdline": "x",
+    "proc.pname": "sh",
+    "evt.arg.flags": "EXE_WRITABLE|EXE_UPPER_LAYER",
+    "proc.exe_ino.ctime": 1_757_000_000_000_000_000,
+    "proc.exe_ino.ctime_duration_proc_start": 2_000_000_000,
+    "container.start_ts": 1_757_000_000_000_000_000 - 300 * 10**9,
+}
+
+
+def test_put_into_a_running_container_and_run(memfd):
+    """Writable layer, changeable, five minutes after the start, two seconds before the run."""
+    alert = story(memfd, **DROPPED)
+    late, dropped = (
+        finding_of(alert, "while the container ran"),
+        finding_of(alert, "Dropped and run"),
+    )
+
+    assert "5 min" in late.claim
+    assert (late.confidence, late.leads_to) == ("medium", "needs review")
+    assert {e.field for e in late.evidence} >= {
+        "evt.arg.flags",
+        "proc.exe_ino.ctime",
+        "container.start_ts",
+    }
+    assert "2.0 s before the process was cloned" in dropped.claim
+    assert (dropped.confidence, dropped.leads_to) == ("medium", "suspicious")
+    assert "proc.exe_ino.ctime_duration_proc_start" in {e.field for e in dropped.evidence}
+
+
+def test_age_of_the_program_from_pid_ts(memfd):
+    """Where the age is not printed, ctime and the process's start tell it."""
+    start = {
+        "proc.pid.ts": 1_757_000_000_000_000_000 - 10**9,
+        "proc.exe_ino.ctime_duration_proc_start": ...,
+    }
+    dropped = finding_of(story(memfd, **DROPPED | start), "Dropped and run")
+
+    assert "after the process was cloned" in dropped.claim
+    assert {"proc.exe_ino.ctime", "proc.pid.ts"} <= {e.field for e in dropped.evidence}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"evt.arg.flags": "EXE_WRITABLE|EXE_LOWER_LAYER"},
+        {"evt.arg.flags": "EXE_WRITABLE"},
+        {"evt.arg.flags": None},
+        {"container.id": "host"},
+        {"proc.exe_ino.ctime_duration_proc_start": 86_400 * 10**9, "container.start_ts": 0},
+    ],
+)
+def test_what_was_not_dropped(memfd, change):
+    """The image's file, a volume's, an unknown one, a host's, an old one: none is called dropped."""
+    alert = story(memfd, **DROPPED | change)
+
+    assert finding_of(alert, "Dropped and run") is None
+    if "proc.exe_ino.ctime_duration_proc_start" not in change:
+        assert finding_of(alert, "while the container ran") is None
+
+
+def test_a_file_that_the_drift_rule_does_not_see(memfd):
+    """No layer flag inside a container: a volume or tmpfs, or an old sensor; both are said."""
+    alert = story(
+        memfd, **DROPPED | {"evt.arg.flags": "EXE_WRITABLE", "proc.exepath": "/dev/shm/x"}
+    )
+
+    assert "/dev/shm" in finding_of(alert, "lay on no overlay layer").claim
+    assert finding_of(alert, "lay on no overlay layer").confidence == "medium"
+
+
+def test_a_file_that_another_user_put_there(memfd):
+    """Upper layer, not changeable by whom it runs as: somebody else placed it."""
+    alert = story(memfd, **DROPPED | {"evt.arg.flags": "EXE_UPPER_LAYER", "user.uid": 33})
+
+    assert "user id 33" in finding_of(alert, "another user put it there").claim
+    assert finding_of(alert, "could be changed by the user running it") is None
+
+
+def test_an_imitation_of_runc_under_any_rule(memfd):
+    """A memfd named like runc's, seen by another rule than the one for memfds, is suspicious too."""
+    alert = story(memfd, **RUNC | {"proc.pname": "python3"}) | {"rule": "Contact somewhere"}
+
+    assert "imitation" in finding_of(alert, "like runc's copy of itself").claim
+    assert case_of(alert).disposition == "suspicious"
 
 
 def test_unknown_parent_is_not_invented(memfd):

@@ -19,7 +19,7 @@ import pyarrow as pa
 from analysis.features import terminal_name
 from analysis.knowledge import names
 from analysis.processes import forest
-from analysis.processes.describe import describe
+from analysis.processes.describe import cmdlines, describe
 from analysis.processes.join import join
 from analysis.processes.keys import UNKNOWN, hexadecimal
 from analysis.processes.sightings import sightings
@@ -131,14 +131,14 @@ def process_tree(alerts: pd.DataFrame) -> ProcessTree:
     order = np.lexsort((made.key, told.first_seen))
     rank = np.empty(len(order), dtype=np.int64)
     rank[order] = np.arange(len(order))
-    parent = forest.without_cycles(made.parent, rank)
+    parent, depth = forest.without_cycles(made.parent, rank)
     parent = np.where(parent >= 0, rank[parent], -1)[order]
     ids = hexadecimal("p-", made.key[order])
     processes = pd.DataFrame(
         {
-            "process_id": _texts(ids, np.arange(len(order))),
+            "process_id": pd.array(ids, dtype="str"),
             "parent_id": _texts(ids, parent),
-            "depth": forest.depths(parent),
+            "depth": depth[order],
             **_described(s, told, order),
             "proc.pid": pd.arrays.IntegerArray(made.pid[order], made.pid[order] == 0),
             "started": _times(made.start[order]),
@@ -165,7 +165,7 @@ def _described(s: Sightings, told: Described, order: np.ndarray) -> dict[str, An
         "container.id": _category(s.containers, told.container[order]),
         "proc.name": _texts(s.names, told.name[order]),
         "proc.exepath": _texts(s.exepaths, told.exepath[order]),
-        "proc.cmdline": pd.array(told.cmdline.take(pa.array(order)), dtype="str"),
+        "proc.cmdline": pd.array(cmdlines(s, told.cmdline[order]), dtype="str"),
         "boundary": np.array([*known, False])[told.name[order]],
         "session_leader": pd.arrays.BooleanArray(leader == 1, leader < 0),
         "terminal": _texts(pa.array(terminals, pa.large_string()), tty),

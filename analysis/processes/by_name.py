@@ -98,8 +98,10 @@ def _scopes(s: Sightings, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def _shift(levels: list[np.ndarray], first: np.ndarray) -> np.ndarray:
     """Return codes by step above `first` instead of by level."""
+    if not first.any():
+        return np.array(levels)
     steps = np.full((len(levels), len(first)), -1)
-    for start in np.unique(first):
+    for start in range(len(levels)):
         here = first == start
         for step, codes in zip(steps, levels[start:], strict=False):
             step[here] = codes[here]
@@ -226,7 +228,15 @@ def _prefix_tree(c: _Steps, scope_key: np.ndarray, hashes: list[np.ndarray]) -> 
         above[chain] = node
         made += len(distinct)
     none = np.empty(0, dtype=np.int64)
-    return Chains(key, np.concatenate([none, *parents]), np.concatenate([none != 0, *joins]), nodes)
+    parent, joined = np.concatenate([none, *parents]), np.concatenate([none != 0, *joins])
+    # a chain that could not go on ends in a root that others may have reached at once
+    same, distinct = pd.factorize(key)
+    one = np.empty(len(distinct), dtype=np.int64)
+    one[same] = np.arange(len(same))
+    low = np.zeros(len(distinct), dtype=bool)
+    low[same[joined]] = True
+    to = np.append(same, -1)
+    return Chains(distinct, to[parent[one]], low, [to[of] for of in nodes])
 
 
 def _fill(
@@ -234,18 +244,21 @@ def _fill(
 ) -> np.ndarray:
     """Fill in place, where only one is known, a program or a command line that is not told."""
     before = exepath < 0, cmdline < 0
-    known = cmdline >= 0
-    exepath[known] = _only(mix(place, cmdline)[known], exepath[known], seen[known])
-    known = exepath >= 0
-    cmdline[known] = _only(mix(place, exepath)[known], cmdline[known], seen[known])
+    for known, value, by in ((~before[1], exepath, cmdline), (~before[0], cmdline, exepath)):
+        ask = np.flatnonzero(known)
+        if len(ask) and (value >= 0).any():
+            value[ask] = _only(mix(place[ask], by[ask]), value[ask], seen[ask])
     bare = (exepath < 0) & (cmdline < 0)
-    pair, distinct = pd.factorize(mix(exepath, cmdline))
-    one = np.empty(len(distinct), dtype=np.int64)
-    one[pair] = np.arange(len(pair))
-    pair[bare] = -1
-    pair = _only(place, pair, seen)
-    found = np.flatnonzero(bare & (pair >= 0))
-    exepath[found], cmdline[found] = exepath[one[pair[found]]], cmdline[one[pair[found]]]
+    if bare.any() and not bare.all():
+        told = np.flatnonzero(~bare)
+        code, distinct = pd.factorize(mix(exepath[told], cmdline[told]))
+        one = np.empty(len(distinct), dtype=np.int64)
+        one[code] = told
+        pair = np.full(len(place), -1)
+        pair[told] = code
+        pair = _only(place, pair, seen)
+        found = np.flatnonzero(bare & (pair >= 0))
+        exepath[found], cmdline[found] = exepath[one[pair[found]]], cmdline[one[pair[found]]]
     filled: np.ndarray = (before[0] & (exepath >= 0)) | (before[1] & (cmdline >= 0))
     return filled
 

@@ -55,8 +55,21 @@ def by_pid(s: Sightings) -> Pids:
     _settle_ancestors(s, place, p)
     for below, above in zip(p.nodes, p.nodes[1:], strict=False):
         above[below < 0] = -1
+    _drop_unseen(p)
     _choose_parents(s, p)
     return p
+
+
+def _drop_unseen(p: Pids) -> None:
+    """Drop the processes that only chains told which turned out to end below them."""
+    seen = np.zeros(len(p.place) + 1, dtype=bool)
+    for nodes in p.nodes:
+        seen[nodes] = True
+    seen[-1] = False  # the place of -1
+    if not seen[:-1].all():
+        number = np.where(seen, np.cumsum(seen) - 1, -1)
+        p.place, p.start, p.key = p.place[seen[:-1]], p.start[seen[:-1]], p.key[seen[:-1]]
+        p.nodes = [number[nodes] for nodes in p.nodes]
 
 
 def _dated(s: Sightings, place: list[np.ndarray]) -> Pids:

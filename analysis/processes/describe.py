@@ -23,13 +23,16 @@ _LATEST = np.iinfo(np.int64).max
 
 @dataclass
 class Described:
-    """Codes into the vocabularies of the sightings (-1: not told); times in ns."""
+    """Codes into the vocabularies of the sightings (-1: not told); times in ns.
+
+    `cmdline` is the place of a sighting that tells it: `cmdlines` reads it.
+    """
 
     host: np.ndarray
     container: np.ndarray
     name: np.ndarray
     exepath: np.ndarray
-    cmdline: pa.Array
+    cmdline: np.ndarray
     tty: np.ndarray
     leader: np.ndarray
     first_seen: np.ndarray
@@ -66,11 +69,11 @@ def describe(s: Sightings, at: list[np.ndarray], count: int) -> Described:
     )
     chosen = entries.take(_earliest(s, entries, count))
     name = _codes(s, chosen, "name")
-    told = {"name": name, "cmdline": chosen.row * len(at) + chosen.level}
+    told = {"name": name}
     for part in ("exepath", "cmdline", "container", "tty", "leader"):
         value = _told(s, chosen, part)
         lacking = value < 0
-        if lacking.any():
+        if lacking.any() and _is_told(s, part):
             more = entries.take(np.flatnonzero(lacking[entries.owner]))
             # what another program in the same process told is not said of this one
             same = _codes(s, more, "name") == name[more.owner]
@@ -83,7 +86,7 @@ def describe(s: Sightings, at: list[np.ndarray], count: int) -> Described:
         first_seen=first_seen,
         last_seen=last_seen,
         alerts=alerts,
-        **told | {"cmdline": _cmdlines(s, told["cmdline"])},
+        **told,
     )
 
 
@@ -100,11 +103,18 @@ def _earliest(s: Sightings, entries: _Entries, count: int) -> np.ndarray:
 
 
 def _codes(s: Sightings, entries: _Entries, part: str) -> np.ndarray:
-    codes = np.empty(len(entries.row), dtype=np.int64)
-    for level, at in enumerate(s.levels):
+    return _by_level(entries, [getattr(level, part) for level in s.levels])
+
+
+def _by_level(entries: _Entries, levels: list[np.ndarray]) -> np.ndarray:
+    if not entries.level.any():
+        own: np.ndarray = levels[0][entries.row]
+        return own
+    values = np.empty(len(entries.row), dtype=levels[0].dtype)
+    for level, at in enumerate(levels):
         here = entries.level == level
-        codes[here] = getattr(at, part)[entries.row[here]]
-    return codes
+        values[here] = at[entries.row[here]]
+    return values
 
 
 def _told(s: Sightings, entries: _Entries, part: str) -> np.ndarray:
@@ -118,17 +128,22 @@ def _told(s: Sightings, entries: _Entries, part: str) -> np.ndarray:
     return own
 
 
+def _is_told(s: Sightings, part: str) -> bool:
+    """Return whether any sighting tells this part at all."""
+    if part == "cmdline":
+        return any(level.cmdline.null_count < len(s) for level in s.levels)
+    if part == "exepath":
+        return len(s.exepaths) > 0
+    return bool((getattr(s, part) >= 0).any())
+
+
 def _has_cmdline(s: Sightings, entries: _Entries) -> np.ndarray:
-    has = np.zeros(len(entries.row), dtype=bool)
-    for level, at in enumerate(s.levels):
-        here = entries.level == level
-        if here.any():
-            texts = at.cmdline.take(pa.array(entries.row[here]))
-            has[here] = pc.fill_null(pc.greater(pc.binary_length(texts), 0), fill_value=False)
-    return has
+    lengths = (pc.fill_null(pc.binary_length(level.cmdline), 0) for level in s.levels)
+    return _by_level(entries, [np.asarray(length) for length in lengths]) > 0
 
 
-def _cmdlines(s: Sightings, place: np.ndarray) -> pa.Array:
+def cmdlines(s: Sightings, place: np.ndarray) -> pa.Array:
+    """Return the command lines at these places; none for -1."""
     width = len(s.levels)
     texts: list[Any] = [pa.nulls(1, pa.large_string())]
     at = np.zeros(len(place), dtype=np.int64)

@@ -24,11 +24,12 @@ def depths(parent: np.ndarray) -> np.ndarray:
     return steps
 
 
-def without_cycles(parent: np.ndarray, rank: np.ndarray) -> np.ndarray:
-    """Return the parents with each cycle cut above its member of least `rank` (all distinct)."""
-    lost = np.flatnonzero(depths(parent) < 0)
+def without_cycles(parent: np.ndarray, rank: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return parents and depths, each cycle cut above its member of least `rank` (all distinct)."""
+    depth = depths(parent)
+    lost = np.flatnonzero(depth < 0)
     if not len(lost):
-        return parent
+        return parent, depth
     number = np.full(len(parent), -1)
     number[lost] = np.arange(len(lost))
     reach = number[parent[lost]]  # what never reaches a root has a parent that never does
@@ -39,7 +40,7 @@ def without_cycles(parent: np.ndarray, rank: np.ndarray) -> np.ndarray:
     on_cycle[reach] = True  # after more steps than nodes all have arrived on a cycle
     cut = parent.copy()
     cut[lost[on_cycle & (least == rank[lost])]] = -1
-    return cut
+    return cut, depths(cut)
 
 
 def ancestors(parent: np.ndarray, node: int) -> list[int]:

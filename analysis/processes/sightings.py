@@ -154,8 +154,10 @@ def _start(alerts: pd.DataFrame, level: int, clock: np.ndarray) -> np.ndarray:
 
 def _leader(alerts: pd.DataFrame) -> np.ndarray:
     """Return whether the process leads its session: 1, 0, or -1 where no alert tells."""
-    told = boolean(alerts, "proc.is_sid_leader")
-    said = np.where(told.isna(), -1, told.fillna(value=False)).astype(np.int64)
+    said = np.full(len(alerts), -1)
+    if "proc.is_sid_leader" in alerts:
+        told = boolean(alerts, "proc.is_sid_leader")
+        said = np.where(told.isna(), -1, told.fillna(value=False)).astype(np.int64)
     # what the field is made of (libs, sinsp_filtercheck_thread.cpp)
     session = _numbers(alerts, ["proc.sid"], -1, least=0)
     own = _numbers(alerts, ["proc.vpid"], -1, least=0)

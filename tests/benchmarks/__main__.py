@@ -6,11 +6,13 @@ busy for all. Printed: the best of the rounds, peak memory, and how ours stands 
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 from tests.benchmarks.generate import WRAPPED, alerts
+from tests.benchmarks.processes import names_only, with_pids, write
 
 FOLDER = Path(".bench")
 
@@ -57,10 +59,80 @@ def race(title: str, entries: list[tuple[str, Path]], rounds: int) -> dict[str, 
     return {name: min(times)[0] for name, times in runs.items()}
 
 
+def race_trees(count: int, rounds: int) -> None:
+    """Run the process trees; msticpy and networkx in a Python of their own, `BENCH_PEERS`."""
+    ours, peers = sys.executable, os.environ.get("BENCH_PEERS")
+    if not peers:
+        print("\nno msticpy, no networkx: BENCH_PEERS does not name a Python that has them")
+    for title, path, frame, names in (
+        (
+            f"process_tree, {count:,} alerts with pids, depth 166",
+            FOLDER / f"pids-{count}.parquet",
+            lambda: with_pids(count, count * 312 // 1000),
+            ["numpy_arrays", "pandas_merges", "networkx_graph", "msticpy_once", "msticpy"],
+        ),
+        (
+            f"the same, a tenth of them: {count // 10:,}",
+            FOLDER / f"pids-{count // 10}.parquet",
+            lambda: with_pids(count // 10, count * 312 // 10_000),
+            [],
+        ),
+        (
+            f"process_tree, {count:,} alerts with names only",
+            FOLDER / f"names-{count}.parquet",
+            lambda: names_only(count, count * 312 // 1000),
+            [],
+        ),
+        (
+            "process_tree, 35,000 alerts, a chain 3,274 deep",
+            FOLDER / "deep.parquet",
+            lambda: with_pids(35_000, 3_400, hosts=1, depth=3274),
+            ["numpy_arrays", "pandas_merges", "networkx_graph", "msticpy_once", "msticpy"],
+        ),
+    ):
+        if not path.exists():
+            write(frame(), path)
+        runs: dict[str, list[tuple[float, float, int, str]]] = {}
+        for _ in range(rounds):
+            for name in ("casebook", *names):
+                foreign = name.startswith(("msticpy", "networkx"))
+                python = peers if foreign else ours
+                if python:
+                    runs.setdefault(name, []).append(run_tree(python, name, path))
+        print(f"\n{title}")
+        best = min(runs["casebook"])
+        for name, times in runs.items():
+            seconds, memory, rows, wrong = min(times)
+            print(
+                f"  {name:34} {seconds:7.2f} s (worst {max(times)[0]:.2f})  {memory:6.0f} MiB  {rows:>9,} rows  "
+                f"ours/this: {best[0] / seconds:5.2f} time, this/ours: {seconds / best[0]:6.1f}  "
+                f"parents on a wrong host: {wrong}"
+            )
+
+
+def run_tree(python: str, name: str, path: Path) -> tuple[float, float, int, str]:
+    """Run one contender for trees: seconds, peak MiB, rows, parents on a wrong host."""
+    command = [python, "tests/benchmarks/trees.py", name, str(path)]
+    environment = os.environ | {"PYTHONPATH": "."}
+    done = subprocess.run(command, capture_output=True, check=True, text=True, env=environment)
+    # msticpy prints of its own
+    result = next(line for line in done.stdout.splitlines() if line.startswith("RESULT"))
+    _, seconds, memory, rows, wrong = result.split()
+    return float(seconds), float(memory), int(rows), wrong
+
+
 def main() -> None:
-    """Run all races; arguments: number of alerts, rounds."""
+    """Run all races; arguments: number of alerts, rounds, and `trees` for the trees alone."""
     count = int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000
     rounds = int(sys.argv[2]) if len(sys.argv) > 2 else 3
+    if sys.argv[3:] != ["trees"]:
+        race_reading(count, rounds)
+    FOLDER.mkdir(exist_ok=True)
+    race_trees(count, rounds)
+
+
+def race_reading(count: int, rounds: int) -> None:
+    """Run the races of reading."""
     at = files(count)
     plain = at["plain"]
     race(
