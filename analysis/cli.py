@@ -128,12 +128,13 @@ def convert(sources: tuple[str, ...], to: str, rejects: str | None, scheduler: s
 @main.command()
 @click.argument("subject", nargs=-1, required=True)
 @click.option("--playbooks", type=click.Path(path_type=Path), help="Folder of your own playbooks.")
-def explain(subject: tuple[str, ...], playbooks: Path | None) -> None:
+@click.option("--rules", multiple=True, help="File of your own Falco rules; repeatable.")
+def explain(subject: tuple[str, ...], playbooks: Path | None, rules: tuple[str, ...]) -> None:
     """Explain SUBJECT: a rule, a field, `flags`, or a value of evt.arg.flags."""
     from analysis.explain import explain as run  # noqa: PLC0415 - help must not wait for it
 
     try:
-        click.echo(run(" ".join(subject), own=playbooks))
+        click.echo(run(" ".join(subject), own=playbooks, rules=rules))
     except KitError as error:
         _stop(str(error))
 

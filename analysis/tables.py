@@ -5,18 +5,20 @@ Each function returns something that shows itself in a notebook. Nothing is work
 
 from __future__ import annotations
 
+from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from analysis.gaps import append_output
-from analysis.knowledge import PHASES, SEVERITIES, known_fields, techniques, topic_of
+from analysis.knowledge import PHASES, SEVERITIES, attack_page, known_fields, techniques, topic_of
 from analysis.lineage import field_level, relation
 from analysis.quoting import visible
-from analysis.shown import Shown, badge, citations, code, entries, lines, render, table, text
+from analysis.shown import Shown, badge, citations, code, entries, lines, links, render, table, text
 
 if TYPE_CHECKING:
     from analysis.case import Case
+    from analysis.knowledge.rules import Place
 
 _TITLES = {
     "preserve": "Preserve evidence",
@@ -91,7 +93,7 @@ def findings(case: Case) -> Shown:
             citations(finding.evidence),
             badge(finding.severity),
             text(finding.confidence),
-            entries(_technique(one) for one in finding.techniques),
+            links((_technique(one), attack_page(one)) for one in finding.techniques),
         ]
         for finding in ordered
     ]
@@ -156,8 +158,14 @@ def causes(case: Case) -> Shown:
 
 def playbook(case: Case) -> Shown:
     """Show what the rules mean and what their alerts do not say, marked as playbook text."""
-    plain = "\n".join(line for book in case.playbooks for line in (book.meaning, *book.limits))
-    return Shown(render("playbook", playbooks=case.playbooks), plain)
+    plain = [line for book in case.playbooks for line in (book.meaning, *book.limits)]
+    own = [
+        {"rule": rule, "place": _place(rule.defined), "changed": [*map(_place, rule.changed)]}
+        for rule in case.own_rules
+    ]
+    plain += [f"{one['rule'].name}, {one['place']}: {one['rule'].condition}" for one in own]
+    html = render("playbook", playbooks=case.playbooks, own=own)
+    return Shown(html, "\n".join(visible(line, longest=20_000) for line in plain))
 
 
 def mitigation(case: Case) -> Shown:
@@ -255,6 +263,10 @@ def _meaning(name: str) -> str:
 def _technique(name: str) -> str:
     known = techniques().get(name)
     return f"{name} {known}" if known else name
+
+
+def _place(place: Place) -> str:
+    return f"{PurePath(place.file).name}, line {place.line}"
 
 
 def _origins(case: Case) -> str:

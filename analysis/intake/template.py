@@ -51,6 +51,9 @@ class Template:
     changed: frozenset[str]  # fields that do not stand there as they are
     labels: kinds.Format
 
+    def __deepcopy__(self, memo: object) -> Template:
+        return self  # pandas copies what a frame carries at every step; this never changes
+
     @property
     def message(self) -> str:
         """The words before the fields; empty where fields stand among them."""
@@ -132,6 +135,12 @@ def _known(name: str) -> str:
     while known and not kinds.kind_of(known):
         known = known.rpartition(".")[0]
     return known or name
+
+
+def fields_of(rule: Written) -> tuple[str, ...]:
+    """Return the fields that a rule's output prints, as they are or changed."""
+    made = _template(rule)
+    return tuple(dict.fromkeys(made.fields)) if made else ()
 
 
 def rendering(text: str, own: Mapping[str, Template]) -> set[str | None]:
