@@ -163,7 +163,7 @@ def playbook(case: Case) -> Shown:
         {"rule": rule, "place": _place(rule.defined), "changed": [*map(_place, rule.changed)]}
         for rule in case.own_rules
     ]
-    plain += [f"{one['rule'].name}, {one['place']}: {one['rule'].condition}" for one in own]
+    plain += [f"{r.name}, {_place(r.defined)}: {r.condition}" for r in case.own_rules]
     html = render("playbook", playbooks=case.playbooks, own=own)
     return Shown(html, "\n".join(visible(line, longest=20_000) for line in plain))
 
