@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from analysis.incidents import correlate
     from analysis.intake import raw_records, read_alerts
     from analysis.knowledge import load_playbooks
+    from analysis.knowledge.rules import read_rules
+    from analysis.knowledge.rules.once import own_rules
     from analysis.lineage import ancestry
     from analysis.processes import ProcessTree, process_tree
     from analysis.report import write_reports
@@ -47,9 +49,11 @@ _HOMES = {
     "identify": "analysis.identity",
     "investigate": "analysis.case",
     "load_playbooks": "analysis.knowledge",
+    "own_rules": "analysis.knowledge.rules.once",
     "process_tree": "analysis.processes",
     "raw_records": "analysis.intake",
     "read_alerts": "analysis.intake",
+    "read_rules": "analysis.knowledge.rules",
     "write_reports": "analysis.report",
 }
 
@@ -64,9 +68,11 @@ __all__ = [
     "identify",
     "investigate",
     "load_playbooks",
+    "own_rules",
     "process_tree",
     "raw_records",
     "read_alerts",
+    "read_rules",
     "write_reports",
 ]
 

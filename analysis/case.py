@@ -7,6 +7,7 @@ commands and timeline come together; each is made by its own module.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
@@ -17,16 +18,21 @@ from analysis.findings import BenignCause, Finding, find, weigh_causes
 from analysis.folding import fold
 from analysis.gaps import Gap, find_gaps
 from analysis.incidents import assign_incidents
+from analysis.intake import fields_of
 from analysis.knowledge import Playbook, playbook_for
+from analysis.knowledge.generic import generic_playbook
+from analysis.knowledge.rules.once import own_rules
 from analysis.lineage import ancestry
 from analysis.processes import process_tree
 from analysis.timeline import timeline
 from analysis.verdict import verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping, Sequence
 
     import pandas as pd
+
+    from analysis.knowledge.rules import Rule
 
 _Item = TypeVar("_Item")
 
@@ -53,6 +59,7 @@ class Case:
     lineage: pd.DataFrame
     timeline: pd.DataFrame
     processes: pd.DataFrame
+    own_rules: tuple[Rule, ...] = ()
 
     @property
     def rules(self) -> list[str]:
@@ -103,6 +110,8 @@ def investigate(
     gap: str = "15min",
     by: str = "activity",
     most: int = MOST,
+    playbooks: str | None = None,
+    rules: Sequence[str] | str = (),
 ) -> Case:
     """Work out one incident.
 
@@ -118,6 +127,10 @@ def investigate(
         How many alerts are examined one by one. Repetitions (see `folding.fold`) are examined once
         and counted; what is beyond `most` is counted in `folded`, and keeps the incident from
         being explained.
+    playbooks : str, optional
+        Folder of own playbooks, which come before those that ship.
+    rules : list of str, or str
+        The user's own Falco rules files, or one text that joins their paths by `os.pathsep`.
 
     Returns
     -------
@@ -133,8 +146,11 @@ def investigate(
     ValueError
         If `alerts` holds several incidents and none was chosen, or none at all.
     SourceError
-        If the source of an alert can no longer be read.
+        If the source of an alert can no longer be read, or a rules file not at all.
+    PlaybookError
+        If an own playbook is wrong, or there is no such folder.
     """
+    own, folder = own_rules(rules), Path(playbooks) if playbooks else None
     if "incident_id" not in alerts:
         alerts = assign_incidents(alerts, gap=gap, by=by)
     known = alerts["incident_id"].unique().tolist()
@@ -149,7 +165,7 @@ def investigate(
     folded = _examine(chosen, most)
     first = folded.loc[folded["examined"], "alert_id"]
     shown = exhibits(chosen[chosen["alert_id"].isin(first)])
-    books = [playbook_for(e.rule, e.facts["source"]) for e in shown]
+    books = [_playbook(exhibit, own, folder) for exhibit in shown]
     pairs = list(zip(shown, books, strict=True))
     findings = [find(exhibit, book) for exhibit, book in pairs]
     unexamined = int((~folded["examined"]).sum())
@@ -171,7 +187,24 @@ def investigate(
         lineage=ancestry(shown[0].fields),
         timeline=timeline(shown),
         processes=process_tree(chosen.drop_duplicates("alert_id")).processes,
+        own_rules=_distinct(rule for one in shown if (rule := _own_rule(one, own))),
     )
+
+
+def _own_rule(exhibit: Exhibit, own: Mapping[str, Rule]) -> Rule | None:
+    """Return the rule of an alert as the user's files define it; another source, another rule."""
+    rule = own.get(exhibit.rule)
+    return rule if rule and rule.source == exhibit.facts["source"] else None
+
+
+def _playbook(exhibit: Exhibit, own: Mapping[str, Rule], folder: Path | None) -> Playbook:
+    source = exhibit.facts["source"]
+    book = playbook_for(exhibit.rule, source, own=folder)
+    if not book.generic or source == "internal" or not exhibit.record.get("rule"):
+        return book
+    rule = _own_rule(exhibit, own)
+    fields = fields_of(rule) if rule else exhibit.fields
+    return generic_playbook(book, exhibit.rule, exhibit.record.get("tags") or (), fields, rule)
 
 
 def _examine(alerts: pd.DataFrame, most: int) -> pd.DataFrame:

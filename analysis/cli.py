@@ -75,6 +75,7 @@ def report(  # noqa: PLR0917 - click names them
     kernel: str,
     scheduler: str | None,
     navigator: str | None,
+    rules: tuple[str, ...],
     **options: Any,
 ) -> None:
     """Write a report for each incident in SOURCE: files or folders of alert JSON, or - for stdin.
@@ -86,7 +87,7 @@ def report(  # noqa: PLR0917 - click names them
     """
     from analysis.report import write_reports  # noqa: PLC0415 - help must not wait for pandas
 
-    alerts, rejects = _read(sources)
+    alerts, rejects = _read(sources, rules)
     try:
         if navigator:
             _write_layer(alerts, navigator)
@@ -97,6 +98,7 @@ def report(  # noqa: PLR0917 - click names them
                 out,
                 rejects=rejects,
                 incidents=wanted,
+                rules=rules,
                 fork=kernel == "warm",
                 executor=cluster,
                 **options,
@@ -235,12 +237,13 @@ def convert(sources: tuple[str, ...], to: str, rejects: str | None, scheduler: s
 @main.command()
 @click.argument("subject", nargs=-1, required=True)
 @click.option("--playbooks", type=click.Path(path_type=Path), help="Folder of your own playbooks.")
-def explain(subject: tuple[str, ...], playbooks: Path | None) -> None:
+@click.option("--rules", multiple=True, help="File of your own Falco rules; repeatable.")
+def explain(subject: tuple[str, ...], playbooks: Path | None, rules: tuple[str, ...]) -> None:
     """Explain SUBJECT: a rule, a field, `flags`, or a value of evt.arg.flags."""
     from analysis.explain import explain as run  # noqa: PLC0415 - help must not wait for it
 
     try:
-        click.echo(run(" ".join(subject), own=playbooks))
+        click.echo(run(" ".join(subject), own=playbooks, rules=rules))
     except KitError as error:
         _stop(str(error))
 
@@ -263,12 +266,18 @@ def lint(folder: Path | None) -> None:
     sys.exit(1 if problems else 0)
 
 
-def _read(sources: tuple[str, ...]) -> tuple[pd.DataFrame, pd.DataFrame]:
+def _read(
+    sources: tuple[str, ...], rules: tuple[str, ...] = ()
+) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Read the alerts; list what is none, and stop where there is no alert."""
     from analysis.intake import read_alerts  # noqa: PLC0415 - help must not wait for pandas
+    from analysis.knowledge.rules import read_rules  # noqa: PLC0415
 
     try:
-        alerts, rejects = read_alerts(list(sources))
+        own, problems = read_rules(list(rules))
+        for problem in problems:
+            _say(str(problem))
+        alerts, rejects = read_alerts(list(sources), rules=own.rules)
     except KitError as error:
         _stop(str(error))
     if not rejects.empty:

@@ -19,7 +19,7 @@ from analysis.knowledge import known_fields
 from analysis.schema import is_missing, parse_priority
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     import pandas as pd
 
@@ -120,7 +120,8 @@ def exhibits(alerts: pd.DataFrame) -> list[Exhibit]:
         if alert_id in found:
             continue
         if place not in read:
-            read[place] = _records(raw, place, alert_id)
+            # by the rules with which the alerts were read
+            read[place] = _records(raw, place, alert_id, alerts.attrs.get("own", {}))
         if alert_id not in read[place]:
             raise SourceError(f"{place.file}:{place.line} no longer holds the alert {alert_id}")
         record = read[place][alert_id]
@@ -130,9 +131,12 @@ def exhibits(alerts: pd.DataFrame) -> list[Exhibit]:
     return sorted(whole, key=lambda exhibit: (str(exhibit.time), exhibit.alert_id))
 
 
-def _records(raw: bytes, place: Origin, alert_id: str) -> dict[str, dict[str, Any]]:
+def _records(
+    raw: bytes, place: Origin, alert_id: str, own: Mapping[str, Any]
+) -> dict[str, dict[str, Any]]:
     """Return the alerts in a record by their ids: a wrapper's record may hold several."""
-    records = [one for one in iter_records(place.file, raw) if isinstance(one, Record)]
+    decoded = iter_records(place.file, raw, own=own)
+    records = [one for one in decoded if isinstance(one, Record)]
     if len(records) == 1:
         return {alert_id: records[0].alert}
     ids = identify(frame_of(records))["alert_id"] if records else ()

@@ -8,19 +8,23 @@ from __future__ import annotations
 
 import difflib
 import textwrap
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from analysis import knowledge
 from analysis.errors import SubjectError
 from analysis.flags import EXE_FLAGS, parse_exe_flags
-from analysis.intake import kind_of, rules_that_print
+from analysis.intake import fields_of, kind_of, rules_that_print
+from analysis.knowledge.generic import generic_playbook
+from analysis.knowledge.rules.once import own_rules
 from analysis.quoting import visible
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
     from analysis.knowledge import Playbook
+    from analysis.knowledge.rules import Rule
 
 _WIDTH = 88
 _KINDS = {
@@ -36,7 +40,7 @@ _KINDS = {
 _MANY = 6
 
 
-def explain(subject: str, *, own: Path | None = None) -> str:
+def explain(subject: str, *, own: Path | None = None, rules: Sequence[str] | str = ()) -> str:
     """Return what the kit knows of a rule, a Falco field, or exe flags.
 
     Parameters
@@ -46,6 +50,8 @@ def explain(subject: str, *, own: Path | None = None) -> str:
         `evt.arg.flags` (`EXE_WRITABLE|EXE_LOWER_LAYER`, `5`).
     own : Path, optional
         Folder of own playbooks, which come before those that ship.
+    rules : list of str, or str
+        Own Falco rules files: a rule in them is shown as they define it.
 
     Raises
     ------
@@ -53,18 +59,41 @@ def explain(subject: str, *, own: Path | None = None) -> str:
         If it is none of these; names what is called nearly so.
     """
     text = subject.strip()
+    written = {knowledge.slug(name): rule for name, rule in own_rules(rules).items()}
     books = {slug: book for slug, book in knowledge.load_playbooks(own=own).items() if book.rule}
     if text.lower() in ("flags", "exe flags", "exe_flags"):
         parts: Iterable[str] = _flags(None)
     elif (bits := parse_exe_flags(text)) is not None:
         parts = _flags(bits)
-    elif (name := knowledge.slug(text)) in books:
-        parts = _rule(books[name])
+    elif (name := knowledge.slug(text)) in books or name in written:
+        parts = [*_own(written.get(name)), *_book(books.get(name), written.get(name))]
     elif "." in text and (kind_of(text) or text in knowledge.known_fields()):
         parts = _field(text)
     else:
         raise SubjectError(subject, _near(text, books))
     return "\n".join(visible(line, longest=10_000) for part in parts for line in part.split("\n"))
+
+
+def _book(book: Playbook | None, rule: Rule | None) -> Iterator[str]:
+    """Yield the playbook, unless the file's rule is one for another event source."""
+    if book and (rule is None or book.source == rule.source):
+        yield from _rule(book)
+    elif rule:
+        base = knowledge.playbook_for(rule.name, rule.source)
+        made = generic_playbook(base, rule.name, rule.tags, fields_of(rule), rule)
+        yield from _rule(replace(made, rule=rule.name, source=rule.source))
+
+
+def _own(rule: Rule | None) -> Iterator[str]:
+    if rule is None:
+        return
+    yield f"{rule.name}: from your own rules, {rule.defined}"
+    yield from (_wrapped(f"changed in {place}", "  ") for place in rule.changed)
+    off = "" if rule.enabled else ", switched off"
+    yield _wrapped(f"{rule.description}", "  ")
+    yield _wrapped(f"Priority {rule.priority}, source {rule.source}{off}.", "  ")
+    yield _wrapped(f"Condition: {rule.condition}", "  ", "    ")
+    yield ""
 
 
 def _near(text: str, books: dict[str, Playbook]) -> list[str]:

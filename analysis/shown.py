@@ -78,6 +78,12 @@ def entries(items: Iterable[str]) -> Cell:
     return {"kind": "list", "entries": list(items)}
 
 
+def links(items: Iterable[tuple[str, str]]) -> Cell:
+    """Return a cell of several short texts, each with the address it leads to, if it has one."""
+    pairs = list(items)
+    return {"kind": "list", "entries": [name for name, _ in pairs], "links": dict(pairs)}
+
+
 def badge(name: str) -> Cell:
     """Return a cell that holds one of few known words."""
     return {"kind": "badge", "name": name.replace(" ", "-"), "text": name}

@@ -548,7 +548,9 @@ TRIED = [alert_of(source, story) for source, story in STORIES] + SAMPLE_ALERTS
 def test_explained_is_what_the_findings_say(changes):
     """Over a frame and alert by alert: the same checks, the same answer, whatever is changed or missing."""
     made = []
-    for one in TRIED:
+    # a twelfth of the stories with each change: together they try them all, in a bearable time
+    part = sum(map(ord, json.dumps(sorted(changes)))) % 12
+    for one in [*TRIED[part::12], *SAMPLE_ALERTS]:
         fields = {k: v for k, v in (one["output_fields"] | changes).items() if v is not ...}
         made.append(one | {"output_fields": fields})
     alerts = fa.identify(fa.read_alerts(lines(*made))[0])

@@ -16,8 +16,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import analysis as fa
+from analysis.intake.cutting import cuts
 from analysis.intake.kinds import INTEGERS, NA, formats, kind_of, kinds, labels, messages, shape_of
-from analysis.intake.output_text import TextAlert, _cuts, read_text_alert, recover
+from analysis.intake.output_text import TextAlert, read_text_alert, recover
 
 from .tools.measure_recovery import SHARED, TAIL, alerts, judge, realistic, render
 
@@ -193,7 +194,7 @@ def test_cuts_are_counted_exactly(text, names):
     ]
     wanted = [sorted({begins[i] for begins in tried}) for i in range(3)] if tried else None
 
-    assert _cuts(text, tokens, shapes, [2]) == wanted
+    assert cuts(text, tokens, shapes, [2]) == wanted
 
 
 def _fits(text, shape, begin, end):

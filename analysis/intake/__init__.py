@@ -4,11 +4,13 @@ from analysis.intake.columns import whole_number
 from analysis.intake.frame import frame_of, read_alerts
 from analysis.intake.kinds import kind_of, rules_that_print
 from analysis.intake.records import Origin, Record, Reject, iter_records, raw_records
+from analysis.intake.template import fields_of
 
 __all__ = [
     "Origin",
     "Record",
     "Reject",
+    "fields_of",
     "frame_of",
     "iter_records",
     "kind_of",

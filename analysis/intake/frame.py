@@ -17,16 +17,19 @@ import pyarrow as pa
 
 from analysis.intake import bulk, store
 from analysis.intake import columns as kinds
-from analysis.intake.records import Origin, Record, Reject, iter_records
+from analysis.intake.records import NO_RULES, Origin, Own, Record, Reject, iter_records
 from analysis.intake.sniff import sniff
 from analysis.intake.sources import Content, Source, iter_contents, local_file
+from analysis.intake.template import templates
 from analysis.quoting import visible
 from analysis.schema import ENVELOPE, REJECTS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
+
+    from analysis.intake.template import Written
 
 _LONG_LOAD = 100 << 20  # bytes from which a bar is shown
 _CHUNK = 50_000  # records that the slow way turns into columns at a time
@@ -42,6 +45,7 @@ def read_alerts(
     rule: str | Sequence[str] | None = None,
     priority: str | None = None,
     progress: bool | None = None,
+    rules: Mapping[str, Written] | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Read Falco alerts, out of whatever wrapped them, into one typed frame.
 
@@ -61,6 +65,8 @@ def read_alerts(
         Alerts of this priority or worse.
     progress : bool, optional
         Whether to show a bar on standard error; if not given, on a terminal, for long loads.
+    rules : mapping, optional
+        Name -> own rule (`read_rules`): its `output` reads text before Falco's own formats do.
 
     Returns
     -------
@@ -90,6 +96,7 @@ def read_alerts(
     falcosidekick `types.FalcoPayload`. `""` and the text `<NA>` are values, and stay as they are.
     """
     chosen = store.selection(columns, since, until, rule, priority)
+    own = templates(rules or {})
     tables: list[pa.Table] = []
     rejects: list[Reject] = []
     held: dict[str, bytes] = {}
@@ -101,12 +108,12 @@ def read_alerts(
             if content.held is not None:
                 held[content.name] = content.held
             with _bar(content, progress) as bar:
-                for table in content_tables(content, rejects):
+                for table in content_tables(content, rejects, own):
                     if len(table):
                         bar.update(table["origin_offset"][-1].as_py() - bar.n)
                     tables.append(_chosen(table, chosen))
     alerts = kinds.frame(_joined(tables, chosen.columns))
-    alerts.attrs["held"] = held
+    alerts.attrs |= {"held": held, "own": own}
     return alerts, rejects_frame(rejects)
 
 
@@ -130,10 +137,10 @@ def _bar(content: Content, wanted: bool | None) -> Any:
     )
 
 
-def content_tables(content: Content, rejects: list[Reject]) -> Iterator[pa.Table]:
-    """Yield the alerts of one content as tables, in order; what is no alert goes to `rejects`."""
+def content_tables(content: Content, rejects: list[Reject], own: Own = NO_RULES) -> Iterator[Any]:
+    """Yield the alerts of one content as Arrow tables, in order; what is none goes to `rejects`."""
     with local_file(content) as local:
-        yield from _tables(content, local.path, rejects)
+        yield from _tables(content, local.path, rejects, own)
         if local.damage:
             size = local.path.stat().st_size
             rejects.append(Reject(Origin(content.name, 0, size, 0), local.damage, ""))
@@ -146,17 +153,15 @@ def _chosen(table: pa.Table, chosen: store.Selection) -> pa.Table:
     return table.select([name for name in names if name in table.column_names])
 
 
-def _tables(content: Content, path: Path, rejects: list[Reject]) -> Iterator[pa.Table]:
+def _tables(content: Content, path: Path, rejects: list[Reject], own: Own) -> Iterator[pa.Table]:
     kind = sniff(path) if path.stat().st_size >= bulk.SMALLEST else None
     if kind is None:
-        records = iter_records(content.name, path.read_bytes())
-        yield from _slow_tables(records, rejects)
+        yield from _slow_tables(iter_records(content.name, path.read_bytes(), own=own), rejects)
         return
-
     found: list[Reject] = []
 
     def slowly(spans: list[bulk.Span]) -> tuple[pa.Table, NDArray[np.int64]]:
-        return _read_spans(content.name, path, spans, found)
+        return _read_spans(content.name, path, spans, found, own)
 
     for table in bulk.read_bulk(path, kind, slowly):
         names = bulk.label_of(content.name, len(table))
@@ -184,7 +189,7 @@ def _slow_tables(records: Iterator[Record | Reject], rejects: list[Reject]) -> I
 
 
 def _read_spans(
-    name: str, path: Path, spans: list[bulk.Span], rejects: list[Reject]
+    name: str, path: Path, spans: list[bulk.Span], rejects: list[Reject], own: Own
 ) -> tuple[pa.Table, NDArray[np.int64]]:
     records: list[Record] = []
     position: list[int] = []
@@ -192,7 +197,7 @@ def _read_spans(
         for number, span in enumerate(spans):
             file.seek(span.offset)
             raw = file.read(span.length)
-            for one in iter_records(name, raw, span.offset, span.number):
+            for one in iter_records(name, raw, span.offset, span.number, own):
                 if isinstance(one, Reject):
                     rejects.append(one)
                 else:

@@ -1,4 +1,4 @@
-"""Rendered output text -> output fields, by the rule's own format, else by a table of labels.
+"""Rendered output text -> output fields, by the rule's format, else by a table of labels.
 
 In: `output` of an alert, in either style (`message (label=value …)` up to Falco 0.40, `message |
 label=value …` from 0.41), or a line of Falco's text output. Out: the fields that the text
@@ -17,10 +17,18 @@ import re
 from collections import Counter
 from dataclasses import dataclass
 from itertools import accumulate
+from types import MappingProxyType
+from typing import TYPE_CHECKING
 
-from analysis.intake import kinds
+from analysis.intake import kinds, template
+from analysis.intake.cutting import cuts, every
 from analysis.intake.kinds import Recovered, TextAlert
 from analysis.schema import parse_priority
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from analysis.intake.template import Template
 
 __all__ = ["Recovered", "TextAlert", "read_text_alert", "recover"]
 
@@ -43,7 +51,12 @@ _INFO = re.compile(r" \(id=(?:[0-9a-f]{12}|host)\)")  # %container.info was `web
 _COMMA = ("aws_cloudtrail", "okta")  # upstream: `(requesting user=%ct.user, requesting IP=…)`
 
 
-def recover(output: str, rule: str | None = None, source: str | None = None) -> Recovered:
+def recover(
+    output: str,
+    rule: str | None = None,
+    source: str | None = None,
+    own: Mapping[str, Template] = MappingProxyType({}),
+) -> Recovered:
     """Take the fields from a rendered text, each only where its begin and end are certain.
 
     Parameters
@@ -54,6 +67,8 @@ def recover(output: str, rule: str | None = None, source: str | None = None) -> 
         Name of the Falco rule; one of formats.json is read by its own format, if the text is so.
     source : str, optional
         Event source, for the label table; else the rule's, else told from the labels.
+    own : mapping, optional
+        Rule -> template of the user's own rules: they come before formats.json.
 
     Returns
     -------
@@ -62,20 +77,28 @@ def recover(output: str, rule: str | None = None, source: str | None = None) -> 
     """
     head = _HEAD.match(output)
     text = (output[head.end() :] if head else output).rstrip("\n")
-    known = kinds.formats().get(rule or "")
-    if known and not text.endswith(_CUT) and (found := _by_format(text, known)):
-        return found
+    known, mine = kinds.formats().get(rule or ""), own.get(rule or "")
+    if mine and source and ("syscall" if source == "syscalls" else source) != mine.source:
+        mine = None  # another rule of this name
+    if not text.endswith(_CUT):
+        if mine and (found := _by_template(text, mine, whole=text == output[-len(text) :])):
+            return found
+        if mine and mine.plain and (found := _by_format(text, mine.labels)):
+            return found  # in the other style
+        if known and (found := _by_format(text, known)):
+            return found
+    known = mine.labels_beside(known) if mine else known
     return _by_table(text, source or (known.source if known else None), known)
 
 
-def read_text_alert(text: str) -> TextAlert:
+def read_text_alert(text: str, own: Mapping[str, Template] = MappingProxyType({})) -> TextAlert:
     r"""Read one line of Falco's text output (`json_output: false`) as an alert.
 
     Returns
     -------
     TextAlert
-        Its rule is None unless the message is that of exactly one rule whose real captures prove
-        it. A value with `\n` or another JSON escape is ambiguous: in text mode Falco escapes the
+        Its rule is None unless the message is that of exactly one rule: one whose real captures
+        prove it, or one of `own` whose format fits the whole text. A value with `\n` or another JSON escape is ambiguous: in text mode Falco escapes the
         line, and what was there before is not known.
 
     Raises
@@ -89,13 +112,27 @@ def read_text_alert(text: str) -> TextAlert:
     if head is None or priority is None:
         raise ValueError("no Falco text line: it does not begin with a time and a priority")
     found = recover(line)
-    if rule := kinds.messages().get(found.message):
-        found = recover(line, rule)
+    rules = template.rendering(line[head.end() :], own) | {kinds.messages().get(found.message)}
+    rule = next(iter(named)) if len(named := rules - {None}) == 1 else None
+    if rule:
+        found = recover(line, rule, own=own)
     unsure = [n for n, v in found.fields.items() if isinstance(v, str) and _ESCAPE.search(v)]
     fields = {name: value for name, value in found.fields.items() if name not in unsure}
     alert = {"output": line, "priority": priority, "rule": rule, "output_fields": fields}
     alert |= {"time": head["time"]} if head["time"] else {}
     return TextAlert(alert, tuple(fields), (*found.ambiguous, *unsure), head["clock"])
+
+
+def _by_template(text: str, mine: Template, *, whole: bool) -> Recovered | None:
+    """Cut by all the words of an own rule's format; None if it did not render this text."""
+    taken = template.take(text, mine)
+    if taken is None:
+        return None
+    found, rest = taken
+    if not whole and not mine.words[-1] and mine.fields:
+        found.refuse(mine.fields[-1])  # what the text ended with may be the value's
+    _tail(rest, "", found)
+    return found.settle(mine.message)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,13 +152,13 @@ def _by_format(text: str, known: kinds.Format) -> Recovered | None:
         names = [name.replace("_", " ") if comma else name for name, _ in known.pairs]
         tokens = [f", {name}=" if comma else f" {name}=" for name in names]
         token = f"{names[0]}="
-        starts = sorted(_every(text, f"({token}") + _every(text, f"| {token}"))
+        starts = sorted(every(text, f"({token}") + every(text, f"| {token}"))
         starts = [len(token)] if text.startswith(token) else starts
         if not known.unlabelled:
             starts = starts[:1]  # a message without fields is the rule's own words
         first = starts[0] - len(token) if starts else 0
         frame = text[first - 1] if first else ""
-        if (frame == "(" or not comma) and (begins := _cuts(text, tokens, shapes, starts)):
+        if (frame == "(" or not comma) and (begins := cuts(text, tokens, shapes, starts)):
             ends = [b[0] - len(t) for b, t in zip(begins[1:], tokens[1:], strict=True)]
             cut, found = _Cut(text, known, frame, comma, begins, ends), kinds.Values()
             _take(cut, found)
@@ -129,53 +166,6 @@ def _by_format(text: str, known: kinds.Format) -> Recovered | None:
             found.doubt(*known.unlabelled)
             return found.settle(text[:first])
     return None
-
-
-def _every(text: str, token: str) -> list[int]:
-    """Return the end of each occurrence of `token`."""
-    found = []
-    spot = text.find(token)
-    while spot >= 0:
-        found.append(spot + len(token))
-        spot = text.find(token, spot + 1)
-    return found
-
-
-def _cuts(
-    text: str, tokens: list[str], shapes: list[re.Pattern[str] | None], starts: list[int]
-) -> list[list[int]] | None:
-    """Return, for each label, where its value begins in any cut of the whole; None if none is.
-
-    Exact, in time linear in the occurrences: backward, what can be completed; forward, what can
-    be reached. A value with a shape ends where its shape does, and there the next label stands.
-    """
-    last = len(tokens) - 1
-    fits = [starts, *(_every(text, token) for token in tokens[1:])]
-    follows: list[dict[int, int]] = [{} for _ in tokens]  # begin -> begin of the next, by shape
-    for i in range(last, -1, -1):
-        size = len(tokens[i + 1]) if i < last else 0
-        following = set(fits[i + 1]) if i < last else set()
-        if shape := shapes[i]:
-            for begin in fits[i]:
-                match = shape.match(text, begin)
-                after = match.end() + size if match else -1
-                if after in following or (
-                    i == last and match and text[after : after + 1] in ("", " ", ")")
-                ):
-                    follows[i][begin] = after
-            fits[i] = list(follows[i])
-        elif i < last:
-            latest = max(following) - size
-            fits[i] = [begin for begin in fits[i] if begin <= latest]
-        if not fits[i]:
-            return None
-    for i in range(last):
-        if shapes[i]:
-            fits[i + 1] = sorted({follows[i][begin] for begin in fits[i]})
-        else:
-            earliest = fits[i][0] + len(tokens[i + 1])
-            fits[i + 1] = [begin for begin in fits[i + 1] if begin >= earliest]
-    return fits
 
 
 def _take(cut: _Cut, found: kinds.Values) -> None:

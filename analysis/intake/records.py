@@ -8,13 +8,16 @@ told from what is none. Kinds of fields are for frame.py.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from analysis.errors import SourceError
 from analysis.intake.output_text import read_text_alert, recover
 from analysis.intake.sources import Content, local_file
+from analysis.intake.template import Template
 from analysis.intake.wrappers import Payload, iter_spans, unwrap
 from analysis.schema import parse_priority, require
 
@@ -22,6 +25,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     import pandas as pd
+
+Own = Mapping[str, Template]
+NO_RULES: Own = MappingProxyType({})
 
 EXCERPT = 200
 """Bytes of a rejected record that are kept in the rejects frame."""
@@ -69,17 +75,24 @@ class Reject:
 
 
 def iter_records(
-    name: str, data: bytes, offset: int = 0, line: int = 1
+    name: str, data: bytes, offset: int = 0, line: int = 1, own: Own = NO_RULES
 ) -> Iterator[Record | Reject]:
-    """Yield what is in a file, or in a part of it that starts at `offset` and `line`."""
+    """Yield what is in a file, or in a part of it that starts at `offset` and `line`.
+
+    `own` are the templates of the user's own rules, by which rendered text is read.
+    """
     for span in iter_spans(data, offset, line):
         # blanks around a record are no part of it
         raw = span.raw.strip()
         lead = len(span.raw) - len(span.raw.lstrip())
-        yield from decode(raw, Origin(name, span.line, span.offset + lead, len(raw)), span.text)
+        yield from decode(
+            raw, Origin(name, span.line, span.offset + lead, len(raw)), span.text, own
+        )
 
 
-def decode(raw: bytes, origin: Origin, text: bytes | None = None) -> list[Record | Reject]:
+def decode(
+    raw: bytes, origin: Origin, text: bytes | None = None, own: Own = NO_RULES
+) -> list[Record | Reject]:
     """Return the alerts in one record; a Reject where there is none, or one of them is broken.
 
     `text` is the payload where a record came in several pieces, which `raw` alone would not tell.
@@ -91,7 +104,7 @@ def decode(raw: bytes, origin: Origin, text: bytes | None = None) -> list[Record
     found: list[Record | Reject] = []
     for payload in payloads:
         try:
-            found.append(_record(payload, origin))
+            found.append(_record(payload, origin, own))
         except ValueError as error:
             found.append(_reject(raw, origin, str(error)))
     return found
@@ -101,7 +114,7 @@ def _reject(raw: bytes, origin: Origin, reason: str) -> Reject:
     return Reject(origin, reason, raw[:EXCERPT].decode("utf-8", "replace"))
 
 
-def _record(payload: Payload, origin: Origin) -> Record:
+def _record(payload: Payload, origin: Origin, own: Own) -> Record:
     if payload.reason:  # one part of a record that holds several
         raise ValueError(payload.reason)
     recovered: list[str] = []
@@ -110,7 +123,7 @@ def _record(payload: Payload, origin: Origin) -> Record:
     if payload.alert is not None:
         alert = dict(payload.alert)
     else:
-        read = read_text_alert(payload.text or "")
+        read = read_text_alert(payload.text or "", own)
         alert, clock = dict(read.alert), read.clock
         recovered += read.recovered
         ambiguous += read.ambiguous
@@ -130,7 +143,7 @@ def _record(payload: Payload, origin: Origin) -> Record:
     time = _time_ns(alert.get("time"))
     _check(alert, time, from_text=payload.alert is None)
     if payload.alert is not None and not (alert.get("output_fields") or {}).keys() - CLOCKS:
-        told = recover(alert.get("output") or "", alert.get("rule"), alert.get("source"))
+        told = recover(alert.get("output") or "", alert.get("rule"), alert.get("source"), own)
         alert["output_fields"] = told.fields | (alert.get("output_fields") or {})
         recovered += told.fields
         ambiguous += told.ambiguous

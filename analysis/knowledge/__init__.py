@@ -47,6 +47,7 @@ __all__ = [
     "Field",
     "Join",
     "Playbook",
+    "attack_page",
     "identity_fields",
     "joining",
     "joins",
@@ -71,6 +72,7 @@ __all__ = [
 _TECHNIQUE = re.compile(r"(T\d{4}(?:\.\d{3})?)(?:-.*)?")
 # GCP's rules put words behind the number: T1562-impair-defenses, TA0005-defense-evasion
 _ATTACK = re.compile(r"(TA?\d{4})(?:\.\d{3})?(?:-|\Z)")
+_ATTACK_ID = re.compile(r"TA\d{4}|T\d{4}(?:\.\d{3})?", re.ASCII)
 
 # where a field that fields.toml does not name belongs, by how its name starts
 _TOPICS = {
@@ -189,6 +191,14 @@ def legal_patterns() -> dict[str, str]:
 def techniques() -> dict[str, str]:
     """Return the names of the ATT&CK techniques and tactics that the kit speaks of, by id."""
     return {str(key): str(name) for key, name in _load("attack.toml").items()}
+
+
+def attack_page(name: str) -> str:
+    """Return the address of a technique's or tactic's page; empty for what is no id of ATT&CK."""
+    if not _ATTACK_ID.fullmatch(name):
+        return ""
+    kind = "tactics" if name.startswith("TA") else "techniques"
+    return f"https://attack.mitre.org/{kind}/{name.replace('.', '/')}/"
 
 
 def techniques_of(tags: Iterable[str]) -> tuple[str, ...]:

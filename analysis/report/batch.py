@@ -47,6 +47,8 @@ def write_reports(
     gap: str = "15min",
     by: str = "activity",
     incidents: Sequence[str] = (),
+    playbooks: str | Path | None = None,
+    rules: Sequence[str | Path] = (),
     workers: int | None = None,
     executor: Executor | None = None,
     force: bool = False,
@@ -68,6 +70,10 @@ def write_reports(
         As `correlate` takes them.
     incidents : sequence of str, optional
         Ids of the incidents wanted; all, if none is named.
+    playbooks : path, optional
+        Folder of own playbooks, which come before those that ship.
+    rules : sequence of path
+        Files of own Falco rules, in the order in which Falco loads them.
     workers : int, optional
         Reports made side by side; if not given, one per core.
     executor : Executor, optional
@@ -99,7 +105,13 @@ def write_reports(
     shelf = Shelf(out)
     shelf.open()
     common = {
-        "parameters": {"gap": str(gap), "by": by},
+        "parameters": {
+            "gap": str(gap),
+            "by": by,
+            "playbooks": str(Path(playbooks).absolute()) if playbooks else "",
+            "rules": os.pathsep.join(str(Path(one).absolute()) for one in rules),
+        },
+        "own": _own_files(playbooks, rules),
         "out": shelf.url,
         "timeout": timeout,
         "fork": fork,
@@ -211,6 +223,12 @@ def _before(shelf: Shelf, job: Job) -> Outcome | None:
     facts = {**made["facts"], **job.facts}  # a score depends on the other incidents, too
     folder = f"{shelf.url.rstrip('/')}/{job.incident_id}"
     return Outcome(job.incident_id, folder, facts["disposition"], made=False, facts=facts)
+
+
+def _own_files(playbooks: str | Path | None, rules: Sequence[str | Path]) -> dict[str, str]:
+    """Return the SHA-256 of the user's own files, which decide a report as well."""
+    files = [*sorted(Path(playbooks).glob("*.toml")), *rules] if playbooks else [*rules]
+    return {Path(one).name: manifest.digest(Path(one).read_bytes()) for one in files}
 
 
 def _inputs(alerts: pd.DataFrame) -> dict[str, str]:

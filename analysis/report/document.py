@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 from importlib.resources import files
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
     from analysis.case import Case
     from analysis.evidence import Evidence
+    from analysis.knowledge.rules import Place
 
 
 def schema() -> dict[str, Any]:
@@ -61,6 +63,20 @@ def document(case: Case, received_from: Mapping[str, str] | None = None) -> dict
             }
             for row in case.folded.to_dict("records")
             if row["records"] > 1 or not row["examined"]
+        ],
+        "own_rules": [
+            {
+                "name": rule.name,
+                "source": rule.source,
+                "description": rule.description,
+                "condition": rule.condition,
+                "priority": rule.priority,
+                "tags": list(rule.tags),
+                "enabled": rule.enabled,
+                "defined": _place(rule.defined),
+                "changed": [_place(place) for place in rule.changed],
+            }
+            for rule in case.own_rules
         ],
         "findings": [
             {
@@ -122,6 +138,10 @@ def document(case: Case, received_from: Mapping[str, str] | None = None) -> dict
             for receipt in exhibit.receipts
         ],
     }
+
+
+def _place(place: Place) -> dict[str, Any]:
+    return {"file": PurePath(place.file).name, "line": place.line}
 
 
 def _moment(time: Any) -> str | None:

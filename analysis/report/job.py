@@ -46,14 +46,20 @@ class Job:
     """What the index shows of the incident."""
     out: str
     timeout: float
+    own: Mapping[str, str] = field(default_factory=dict)
+    """The SHA-256 of each file of the user's own: playbooks and rules."""
     fork: bool = True
     """Whether the notebook runs in a warm fork; else in an ordinary kernel."""
 
     @property
+    def inputs(self) -> dict[str, str]:
+        """The SHA-256 of each file that the report is made of."""
+        return {ALERTS: digest(self.evidence), **self.own}
+
+    @property
     def key(self) -> str:
         """What decides the report: evidence, notebook, parameters, version."""
-        inputs = {ALERTS: digest(self.evidence)}
-        return key(inputs, digest(template().encode()), self.parameters)
+        return key(self.inputs, digest(template().encode()), self.parameters)
 
 
 @dataclass(frozen=True)
@@ -91,7 +97,7 @@ def make(job: Job) -> Outcome:
         made_of = {
             "incident_id": job.incident_id,
             "key": job.key,
-            "inputs": {ALERTS: digest(job.evidence)},
+            "inputs": job.inputs,
             "notebook": digest(template().encode()),
             "parameters": dict(job.parameters),
             "made_at": f"{at:%Y-%m-%dT%H:%M:%S}Z",
@@ -148,9 +154,10 @@ def _execute(job: Job, folder: Path) -> tuple[Any, dict[str, Any] | None]:
 def _document(job: Job, folder: Path) -> dict[str, Any]:
     from analysis.case import investigate  # noqa: PLC0415 - where the notebook did not
     from analysis.intake import read_alerts  # noqa: PLC0415
+    from analysis.knowledge.rules.once import own_rules  # noqa: PLC0415
     from analysis.report.document import document  # noqa: PLC0415
 
-    filed, _ = read_alerts(folder / ALERTS)
+    filed, _ = read_alerts(folder / ALERTS, rules=own_rules(job.parameters["rules"]))
     parameters: dict[str, Any] = dict(job.parameters)
     return document(investigate(filed, incident_id=job.incident_id, **parameters))
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from analysis.gaps import append_output
-from analysis.knowledge import PHASES, SEVERITIES, techniques
+from analysis.knowledge import PHASES, SEVERITIES, attack_page, techniques
 from analysis.quoting import visible
-from analysis.shown import Shown, badge, citations, code, entries, lines, render, table, text
+from analysis.shown import Shown, badge, citations, code, entries, lines, links, render, table, text
 from analysis.tables.words import TOPICS, moment, several
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
     from analysis.case import Case
     from analysis.findings import Finding
+    from analysis.knowledge.rules import Place
 
 _TITLES = {
     "preserve": "Preserve evidence",
@@ -45,7 +47,7 @@ def findings(case: Case) -> Shown:
             citations(finding.evidence),
             badge(finding.severity),
             text(finding.confidence),
-            entries(_technique(one) for one in finding.techniques),
+            links((_technique(one), attack_page(one)) for one in finding.techniques),
         ]
         for finding, count in _alike(ordered)
     ]
@@ -114,8 +116,14 @@ def causes(case: Case) -> Shown:
 
 def playbook(case: Case) -> Shown:
     """Show what the rules mean and what their alerts do not say, marked as playbook text."""
-    plain = "\n".join(line for book in case.playbooks for line in (book.meaning, *book.limits))
-    return Shown(render("playbook", playbooks=case.playbooks), plain)
+    plain = [line for book in case.playbooks for line in (book.meaning, *book.limits)]
+    own = [
+        {"rule": rule, "place": _place(rule.defined), "changed": [*map(_place, rule.changed)]}
+        for rule in case.own_rules
+    ]
+    plain += [f"{r.name}, {_place(r.defined)}: {r.condition}" for r in case.own_rules]
+    html = render("playbook", playbooks=case.playbooks, own=own)
+    return Shown(html, "\n".join(visible(line, longest=20_000) for line in plain))
 
 
 def mitigation(case: Case) -> Shown:
@@ -182,6 +190,10 @@ def gaps(case: Case) -> Shown:
 def _technique(name: str) -> str:
     known = techniques().get(name)
     return f"{name} {known}" if known else name
+
+
+def _place(place: Place) -> str:
+    return f"{PurePath(place.file).name}, line {place.line}"
 
 
 def _lacking(case: Case) -> list[str]:
