@@ -52,6 +52,8 @@ _GAP = click.option(
     help="One report per incident, or per alert.",
 )
 @click.option("--incident", "wanted", multiple=True, help="Id of an incident wanted; repeatable.")
+@click.option("--playbooks", help="Folder of your own playbooks.")
+@click.option("--rules", multiple=True, help="File of your own Falco rules; repeatable, in order.")
 @click.option(
     "--workers", type=click.IntRange(1), help="Reports made side by side; else a core each."
 )
