@@ -207,7 +207,7 @@ def incidents(sources: tuple[str, ...], gap: str, as_json: bool) -> None:
         click.echo(json.dumps(found, indent=1))  # beyond ASCII escaped, so safe for a terminal
     else:
         for line in lines(found):
-            click.echo(line)
+            click.echo(visible(line, longest=10_000))
 
 
 @main.command()

@@ -20,7 +20,7 @@ from analysis.report.document import schema
 
 from .conftest import SAMPLES, lines, story
 
-FILES = ["alerts.jsonl", "report.html", "report.ipynb", "report.json"]
+FILES = ["alerts.jsonl", "report.html", "report.ipynb", "report.json"]  # beside the manifest
 
 
 def run(*arguments: object, stdin: bytes | None = None):
@@ -30,10 +30,13 @@ def run(*arguments: object, stdin: bytes | None = None):
 
 def test_what_is_written(reports, folders):
     """An index, and per incident the evidence, the notebook, and the report twice."""
-    assert sorted(p.name for p in reports.iterdir() if p.is_file()) == ["index.html"]
+    assert sorted(p.name for p in reports.iterdir() if p.is_file()) == [
+        "index.html",
+        "manifest.json",
+    ]
     assert len(folders) == 3
     for folder in folders.values():
-        assert sorted(p.name for p in folder.iterdir()) == FILES
+        assert sorted(p.name for p in folder.iterdir()) == sorted([*FILES, "manifest.json"])
         assert f'href="{folder.name}/report.html"' in (reports / "index.html").read_text()
 
 
@@ -101,6 +104,8 @@ def test_notebook_is_executed_with_plain_parameters(folders):
             f'incident_id = "{folder.name}"',
             'gap = "15min"',
             'by = "activity"',
+            'playbooks = ""',
+            'rules = ""',
         ]
         assert str(Path.cwd()) not in text
         assert all(c.execution_count for c in notebook.cells if c.cell_type == "code")
@@ -114,7 +119,9 @@ def test_pages_are_small_and_load_nothing(folders):
         assert len(html) < 150_000
         assert "<script" not in html
         assert "http://" not in html.replace("http://www.w3.org/", "")
-        assert "https://" not in html
+        # links that a person may follow, to ATT&CK's own pages
+        assert not re.search(r"https://(?!attack\.mitre\.org/)", html)
+        assert not re.search(r"(src|action|url\()\W{0,2}https?:", html)
         assert "default-src 'none'" in html
         assert '<html lang="en">' in html
         assert f"<title>Falco incident {folder.name}: " in html
@@ -269,14 +276,14 @@ def test_bad_lines_are_listed_and_stop_nothing(memfd, tmp_path):
 
 def test_one_failed_report_stops_no_other(memfd, shell, tmp_path, monkeypatch):
     """Exit 1: the failure is listed with its cause, its evidence is kept, the others are there."""
-    working = reporting.batch.page
+    working = reporting.job.page
 
     def fails_once(notebook, title):
         if "memfd" in title:
             raise RuntimeError("the page <broke>")
         return working(notebook, title)
 
-    monkeypatch.setattr(reporting.batch, "page", fails_once)
+    monkeypatch.setattr(reporting.job, "page", fails_once)
     result = run("-", "--out", tmp_path, stdin=lines(memfd, shell))
 
     assert result.exit_code == 1
@@ -289,22 +296,20 @@ def test_one_failed_report_stops_no_other(memfd, shell, tmp_path, monkeypatch):
 def test_a_failing_cell_is_named_with_its_traceback(memfd, tmp_path, monkeypatch):
     """What the notebook said is in the index; the half-made notebook is kept."""
     monkeypatch.setenv("MPLBACKEND", "no-such-backend")
-    monkeypatch.setattr(reporting.batch, "ALERTS", "alerts.jsonl")
-    notebook = tmp_path / "broken.ipynb"
     broken = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("raise KeyError('<b>')")])
     broken.metadata["kernelspec"] = {
         "name": "python3",
         "display_name": "Python 3",
         "language": "python",
     }
-    nbformat.write(broken, notebook)
-    monkeypatch.setattr(reporting.batch, "_template", lambda: notebook)
+    monkeypatch.setattr(reporting.job, "template", lambda: nbformat.writes(broken))
     result = run("-", "--out", tmp_path / "out", stdin=lines(memfd))
 
     assert result.exit_code == 1
     index = (tmp_path / "out" / "index.html").read_text()
     assert "KeyError: &#39;&lt;b&gt;&#39;" in index
-    assert "Traceback" in index
+    (cause,) = (tmp_path / "out").glob("inc-*/error.txt")
+    assert "Traceback" in cause.read_text()
     assert next((tmp_path / "out").glob("inc-*/report.ipynb")).is_file()
 
 
