@@ -26,6 +26,7 @@ from analysis.knowledge.model import (
     Field,
     Join,
     Playbook,
+    Tunable,
     make,
     make_all,
     make_parts,
@@ -47,6 +48,7 @@ __all__ = [
     "Field",
     "Join",
     "Playbook",
+    "Tunable",
     "identity_fields",
     "joining",
     "joins",
@@ -65,6 +67,8 @@ __all__ = [
     "techniques_of",
     "tools",
     "topic_of",
+    "tunable_fields",
+    "undrawable",
     "weights",
 ]
 
@@ -237,6 +241,18 @@ def tactic_of(tag: str) -> str | None:
 def weights() -> dict[str, Any]:
     """Return the triage weights, each with its reason: `weights.toml`."""
     return _load("weights.toml")
+
+
+@cache
+def tunable_fields() -> dict[str, Tunable]:
+    """Return the fields that a Falco exception may name, in this order: `tuning.toml`."""
+    table = _load("tuning.toml")["field"]
+    return {name: make(Tunable, one, f"tuning.toml: {name}") for name, one in table.items()}
+
+
+def undrawable() -> tuple[str, ...]:
+    """Return the directories over which no comparison is drawn: `tuning.toml`."""
+    return tuple(_load("tuning.toml")["draw"]["never_below"])
 
 
 @cache

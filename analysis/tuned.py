@@ -1,0 +1,83 @@
+"""What became of tuning a rule: the proposal or the reason for none, and how it reads.
+
+In: what `tuning` found. Out: the same, as lines for a terminal; `tables` shows it on a page.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from analysis.knowledge import tunable_fields
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from analysis.knowledge import Tunable
+    from analysis.silencing import Silencer
+
+
+@dataclass(frozen=True)
+class Tuning:
+    """A proposal to silence alerts of one rule, or why there is none.
+
+    `yaml` is empty where nothing is proposed; `reason` then says why. Of the rule's distinct
+    alerts, `silenced` and `alerting` are all of them, by id and in order of time. `missed` says of
+    each chosen alert that would go on alerting why it does; `beside` are those silenced that were
+    not chosen. `left_out` says which fields could not be used. `notes` are what to check by hand.
+    """
+
+    rule: str
+    chosen: tuple[str, ...]
+    silenced: tuple[str, ...] = ()
+    alerting: tuple[str, ...] = ()
+    missed: tuple[tuple[str, str], ...] = ()
+    yaml: str = ""
+    reason: str = ""
+    silencer: Silencer | None = None
+    left_out: tuple[tuple[str, str], ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def beside(self) -> tuple[str, ...]:
+        """The alerts that would be silenced and were not chosen."""
+        return tuple(one for one in self.silenced if one not in set(self.chosen))
+
+    @property
+    def matches(self) -> list[tuple[str, str, Tunable]]:
+        """Each field used: its name, its comparison, and who gives it and what it may hide."""
+        if self.silencer is None:
+            return []
+        pairs = zip(self.silencer.fields, self.silencer.comparisons, strict=True)
+        return [(name, how, tunable_fields()[name]) for name, how in pairs]
+
+    @property
+    def claim(self) -> str:
+        """What the proposal does to the alerts at hand, in one line."""
+        if self.silencer is None:
+            return f"no exception is proposed: {self.reason}"
+        total = len(self.silenced) + len(self.alerting)
+        reached = len(self.chosen) - len(self.missed)
+        return (
+            f"silences {len(self.silenced):,} of the rule's {total:,} alerts: {reached:,} of"
+            f" {len(self.chosen):,} chosen, {len(self.beside):,} not chosen"
+        )
+
+
+def lines(tuning: Tuning) -> Iterator[str]:
+    """Yield what a proposal does and costs, a line each, for a terminal."""
+    yield tuning.claim
+    for name, why in tuning.missed:
+        yield f"  goes on alerting: {name}: {why}"
+    for title, ids in (
+        ("silenced", tuning.silenced),
+        ("silenced though not chosen", tuning.beside),
+        ("goes on alerting", tuning.alerting),
+    ):
+        if tuning.silencer and ids:
+            yield f"  {title}: {', '.join(ids)}"
+    for name, how, known in tuning.matches:
+        yield f"  {name} ({how}), given by: {known.given_by}. May hide: {known.hides}"
+    for name, why in tuning.left_out:
+        yield f"  {name} is not used: {why}"
+    yield from (f"  check: {note}" for note in tuning.notes)
