@@ -159,4 +159,5 @@ def refusal(value: str, lists: Iterable[str] = ()) -> str:
 
 def write(item: dict[str, Any]) -> str:
     """Return an item as YAML for a rules file that is loaded after the rule's own."""
-    return yaml.safe_dump([item], sort_keys=False, allow_unicode=True, width=float("inf"))  # type: ignore[no-any-return]
+    layout = {"sort_keys": False, "default_flow_style": None, "width": float("inf")}
+    return yaml.safe_dump([item], allow_unicode=True, **layout)  # type: ignore[no-any-return]

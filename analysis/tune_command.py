@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -26,12 +27,14 @@ from analysis.errors import KitError
     show_default=True,
     help="Append an exception, or to the condition (to its user_known_* macro).",
 )
+@click.option("--json", "as_json", is_flag=True, help="Print all of it as one JSON object.")
 @click.option("--out", type=click.Path(path_type=Path), help="File for the YAML; else printed.")
-def tune(
+def tune(  # noqa: PLR0917 - click names them
     rule: str,
     sources: tuple[str, ...],
     chosen: tuple[str, ...],
     rules: tuple[str, ...],
+    as_json: bool,
     out: Path | None,
     **options: Any,
 ) -> None:
@@ -40,7 +43,7 @@ def tune(
     Without --alert, the most frequent alerts that are alike. Exit code 1: nothing is narrow enough.
     """
     from analysis.knowledge.rules import read_rules  # noqa: PLC0415 - help must not wait for it
-    from analysis.tuned import lines  # noqa: PLC0415
+    from analysis.tuned import document, lines  # noqa: PLC0415
     from analysis.tuning import propose  # noqa: PLC0415
 
     alerts, _ = read(sources)
@@ -57,6 +60,9 @@ def tune(
         stop(str(error))
     except OSError as error:
         stop(f"cannot write to {out}: {error.strerror or error}")
+    if as_json:
+        click.echo(json.dumps(document(made), indent=1))
+        sys.exit(0 if made.yaml else 1)
     for line in lines(made):
         say(line)
     if made.yaml and not out:

@@ -6,7 +6,9 @@ In: what `tuning` found. Out: the same, as lines for a terminal; `tables` shows 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
 
 from analysis.knowledge import tunable_fields
 
@@ -64,20 +66,61 @@ class Tuning:
         )
 
 
+_SHOWN = 20  # ids in a line; `document` and `effect` have all
+
+
+def effect(tuning: Tuning) -> pd.DataFrame:
+    """Return what would become of each distinct alert of the rule.
+
+    Returns
+    -------
+    DataFrame
+        Those silenced first, each part in order of time: `alert_id` (str), `silenced`, `chosen`
+        (bool), `why` (str: of a chosen alert that goes on alerting; else empty).
+    """
+    ids = [*tuning.silenced, *tuning.alerting]
+    missed, chosen, silenced = dict(tuning.missed), set(tuning.chosen), set(tuning.silenced)
+    return pd.DataFrame(
+        {
+            "alert_id": pd.array(ids, dtype="str"),
+            "silenced": pd.array([one in silenced for one in ids], dtype="bool"),
+            "chosen": pd.array([one in chosen for one in ids], dtype="bool"),
+            "why": pd.array([missed.get(one, "") for one in ids], dtype="str"),
+        }
+    )
+
+
+def document(tuning: Tuning) -> dict[str, Any]:
+    """Return all of a proposal as JSON values."""
+    return {
+        "rule": tuning.rule,
+        "claim": tuning.claim,
+        "yaml": tuning.yaml,
+        "alerts": effect(tuning).to_dict("records"),
+        "fields": [
+            {"field": name, "comparison": how, "given_by": known.given_by, "hides": known.hides}
+            for name, how, known in tuning.matches
+        ],
+        "left_out": [{"field": name, "why": why} for name, why in tuning.left_out],
+        "notes": list(tuning.notes),
+    }
+
+
 def lines(tuning: Tuning) -> Iterator[str]:
     """Yield what a proposal does and costs, a line each, for a terminal."""
     yield tuning.claim
-    for name, why in tuning.missed:
-        yield f"  goes on alerting: {name}: {why}"
     for title, ids in (
         ("silenced", tuning.silenced),
         ("silenced though not chosen", tuning.beside),
         ("goes on alerting", tuning.alerting),
     ):
         if tuning.silencer and ids:
-            yield f"  {title}: {', '.join(ids)}"
+            more = f" and {len(ids) - _SHOWN:,} more" if len(ids) > _SHOWN else ""
+            yield f"  {title}: {', '.join(ids[:_SHOWN])}{more}"
+    for name, why in tuning.missed[:_SHOWN]:
+        yield f"  chosen, and goes on alerting: {name} {why}"
     for name, how, known in tuning.matches:
-        yield f"  {name} ({how}), given by: {known.given_by}. May hide: {known.hides}"
+        yield f"  {name} {how} (given by: {known.given_by}) may hide: {known.hides}"
     for name, why in tuning.left_out:
         yield f"  {name} is not used: {why}"
     yield from (f"  check: {note}" for note in tuning.notes)

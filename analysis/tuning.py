@@ -89,7 +89,7 @@ def propose(
     tuning = Tuning(rule, tuple(own.loc[wanted, "alert_id"]), alerting=tuple(own["alert_id"]))
     unknown = len(set(keep) - set(alerts["alert_id"]))
     if unknown:
-        note = f"{unknown:,} alerts to keep are not among those loaded: nothing is said of them"
+        note = f"of the alerts to keep, {unknown:,} not loaded, so not examined"
         tuning = replace(tuning, notes=(note,))
     if len(sources) > 1:
         return replace(tuning, reason="its alerts come from several event sources")
@@ -132,9 +132,12 @@ def _check(
 
 
 def _most_frequent(own: pd.DataFrame) -> set[str]:
-    """Return the largest group of alerts alike in all that an exception could name; none of one."""
-    names = [name for name in tunable_fields() if name in own]
-    like = own[["alert_id", "time", "rule", "source", "output", *names]]
+    """Return the largest group of alerts alike in all that an exception could name, if of several."""
+    told = {}
+    for name in (name for name in tunable_fields() if name in own):
+        text = text_of(own[name])
+        told[name] = text.where(text.str.fullmatch(tunable_fields()[name].only or ".*").eq(True))
+    like = own[["alert_id", "time", "rule", "source", "output"]].assign(**told)
     if like.empty:
         return set()
     # wherever and in whatever incident it happened: an exception does not look at these
@@ -231,8 +234,8 @@ def _worded(tuning: Tuning, form: str, rules: RuleSet | None) -> Tuning:
         notes.append("the rules files do not define this rule: load the file that does first")
     if found and any(one.name == silencer.name for one in found.exceptions):
         return _none(tuning, f"the rules files have it already, as {silencer.name}")
-    if not rules:
-        notes.append("values that hold the name of a list of your rules would be altered by Falco")
+    if not rules and any(" " in value for row in silencer.rows for value in row):
+        notes.append("no value may hold the name of one of your lists between blanks (see --rules)")
     if form == "exceptions":
         item = silencer.as_exception()
     elif found and (macro := _macro(found)):
