@@ -43,7 +43,8 @@ class Tuning:
     @property
     def beside(self) -> tuple[str, ...]:
         """The alerts that would be silenced and were not chosen."""
-        return tuple(one for one in self.silenced if one not in set(self.chosen))
+        chosen = set(self.chosen)
+        return tuple(one for one in self.silenced if one not in chosen)
 
     @property
     def matches(self) -> list[tuple[str, str, Tunable]]:
@@ -52,6 +53,17 @@ class Tuning:
             return []
         pairs = zip(self.silencer.fields, self.silencer.comparisons, strict=True)
         return [(name, how, tunable_fields()[name]) for name, how in pairs]
+
+    @property
+    def barrier(self) -> str:
+        """What an attacker who wants to hide behind the proposal must meet, in one line."""
+        if self.silencer is None:
+            return ""
+        hard = ", ".join(name for name, _, known in self.matches if known.given_by != "attacker")
+        return (
+            f"To hide, an event must match every field of a row; {hard} are not its maker's to"
+            " write at will, the others are"
+        )
 
     @property
     def claim(self) -> str:
@@ -96,6 +108,7 @@ def document(tuning: Tuning) -> dict[str, Any]:
         "rule": tuning.rule,
         "claim": tuning.claim,
         "yaml": tuning.yaml,
+        "barrier": tuning.barrier,
         "alerts": effect(tuning).to_dict("records"),
         "fields": [
             {"field": name, "comparison": how, "given_by": known.given_by, "hides": known.hides}
@@ -119,6 +132,8 @@ def lines(tuning: Tuning) -> Iterator[str]:
             yield f"  {title}: {', '.join(ids[:_SHOWN])}{more}"
     for name, why in tuning.missed[:_SHOWN]:
         yield f"  chosen, and goes on alerting: {name} {why}"
+    if tuning.silencer:
+        yield f"  {tuning.barrier}"
     for name, how, known in tuning.matches:
         yield f"  {name} {how} (given by: {known.given_by}) may hide: {known.hides}"
     for name, why in tuning.left_out:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from analysis.quoting import visible
-from analysis.shown import Shown, code, lines, render, table, text
+from analysis.shown import Shown, code, entries, lines, render, table, text
 from analysis.tables.words import moment
 from analysis.tuned import effect
 
@@ -44,7 +44,7 @@ def silenced(tuning: Tuning, alerts: pd.DataFrame) -> Shown:
                 text(moment(alert["time"])),
                 text("silenced" if one["silenced"] else "alerts"),
                 text(("chosen; " + one["why"]).rstrip("; ") if one["chosen"] else "not chosen"),
-                code("\n".join(told)),
+                entries(told),
             ]
         )
     headings = ["Alert", "Time (UTC)", "Would be", "Was", "Fields compared"]
@@ -59,4 +59,4 @@ def hideouts(tuning: Tuning) -> Shown:
     ]
     rows += [[code(name), text("not used"), text(""), text(why)] for name, why in tuning.left_out]
     headings = ["Field", "Comparison", "Given by", "What may hide behind it"]
-    return table("What could be hidden", headings, rows, "No field is compared.")
+    return table(tuning.barrier or "No field is compared", headings, rows, "No field is compared.")
