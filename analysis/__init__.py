@@ -8,6 +8,7 @@ The line of data, one module a step, each importing only from those before it:
     incidents -> findings         evidence, findings, gaps, commands, timeline, verdict; case
     findings -> notebook          tables, figures
     notebook -> report            report; listing
+    alerts -> Falco exceptions    silencing, narrowing, tuned, tuning
 
 >>> import analysis as fa
 >>> alerts, rejects = fa.read_alerts("data/alerts/fileless_execution.jsonl")

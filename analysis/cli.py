@@ -12,12 +12,17 @@ import time
 from collections import Counter
 from contextlib import ExitStack, closing, contextmanager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from analysis.console import SOURCES as _SOURCES
+from analysis.console import read as _read
+from analysis.console import say as _say
+from analysis.console import stop as _stop
 from analysis.errors import KitError
 from analysis.quoting import to_csv, visible
+from analysis.tune_command import tune
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
@@ -34,7 +39,6 @@ def main() -> None:
     """Investigate Falco alerts: from alert JSON to reports whose every statement is evidenced."""
 
 
-_SOURCES = click.argument("sources", metavar="SOURCE...", nargs=-1, required=True)
 _GAP = click.option(
     "--gap", default="15min", show_default=True, help="The longest pause inside an incident."
 )
@@ -268,33 +272,4 @@ def lint(folder: Path | None) -> None:
     sys.exit(1 if problems else 0)
 
 
-def _read(
-    sources: tuple[str, ...], rules: tuple[str, ...] = ()
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Read the alerts; list what is none, and stop where there is no alert."""
-    from analysis.intake import read_alerts  # noqa: PLC0415 - help must not wait for pandas
-    from analysis.knowledge.rules import read_rules  # noqa: PLC0415
-
-    try:
-        own, problems = read_rules(list(rules))
-        for problem in problems:
-            _say(str(problem))
-        alerts, rejects = read_alerts(list(sources), rules=own.rules)
-    except KitError as error:
-        _stop(str(error))
-    if not rejects.empty:
-        _say(f"{len(rejects)} of {len(alerts) + len(rejects)} records are no alerts:")
-        for row in rejects.head(10).to_dict("records"):
-            _say(f"  {row['origin_file']}:{row['origin_line']}: {row['reason']}")
-    if alerts.empty:
-        _stop("no alert could be read")
-    return alerts, rejects
-
-
-def _say(line: str) -> None:
-    click.echo(visible(line), err=True)
-
-
-def _stop(line: str) -> NoReturn:
-    _say(f"falco-casebook: {line}")
-    sys.exit(2)
+main.add_command(tune)

@@ -5,6 +5,7 @@ KitError
 ├── AlertSchemaError(ValueError) a frame lacks columns that a function reads
 ├── PlaybookError(ValueError)    a knowledge file is wrong: which file, which key, what to do
 ├── SubjectError(LookupError)    nothing is known under the name asked for
+├── TuningError(ValueError)      what is to be silenced cannot be: no such rule, alert or field
 ├── EvidenceError(ValueError)    a finding was about to be made without evidence
 └── ReportError(RuntimeError)    a report's notebook failed
 """
@@ -46,6 +47,10 @@ class SubjectError(KitError, LookupError):
         self.subject, self.near = subject, near
         hint = f"; did you mean: {', '.join(near)}?" if near else ""
         super().__init__(f"no rule, field or exe flag is called {subject!r:.80}{hint}")
+
+
+class TuningError(KitError, ValueError):
+    """Raised when a rule, alert or field named for tuning is none of the alerts'."""
 
 
 class EvidenceError(KitError, ValueError):

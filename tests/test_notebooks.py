@@ -23,6 +23,9 @@ SHOWN = {
     "raw",
     "event",
     "duplicates",
+    "proposal",
+    "silenced",
+    "hideouts",
 }
 SECTIONS = [
     "Event Details",

@@ -46,8 +46,8 @@ DOORS: dict[str, tuple[str, set[str]]] = {
         {"figures/picture.py:write", "report/warm.py:_warm"},
     ),
     "terminal": ("print|secho|echo|pprint", {
-        "cli.py:report", "cli.py:convert", "cli.py:explain", "cli.py:lint", "cli.py:_say",
-        "cli.py:_show", "cli.py:incidents", "cli.py:verify",
+        "cli.py:report", "cli.py:convert", "cli.py:explain", "cli.py:lint", "console.py:say",
+        "cli.py:_show", "cli.py:incidents", "tune_command.py:tune", "cli.py:verify",
     }),
     "shell": (
         ("system|popen|Popen|run|check_output|check_call|getoutput|spawnv|execv|execvp"

@@ -15,6 +15,9 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from analysis.errors import PlaybookError
+from analysis.knowledge.attack import attack_page, tactic_of, tactics, techniques, techniques_of
+from analysis.knowledge.files import load as _load
+from analysis.knowledge.files import toml as _toml
 from analysis.knowledge.model import (
     PHASES,
     SEVERITIES,
@@ -26,6 +29,7 @@ from analysis.knowledge.model import (
     Field,
     Join,
     Playbook,
+    Tunable,
     make,
     make_all,
     make_parts,
@@ -47,6 +51,7 @@ __all__ = [
     "Field",
     "Join",
     "Playbook",
+    "Tunable",
     "attack_page",
     "identity_fields",
     "joining",
@@ -66,10 +71,11 @@ __all__ = [
     "techniques_of",
     "tools",
     "topic_of",
+    "tunable_fields",
+    "undrawable",
     "weights",
 ]
 
-_TECHNIQUE = re.compile(r"(T\d{4}(?:\.\d{3})?)(?:-.*)?")
 # GCP's rules put words behind the number: T1562-impair-defenses, TA0005-defense-evasion
 _ATTACK = re.compile(r"(TA?\d{4})(?:\.\d{3})?(?:-|\Z)")
 _ATTACK_ID = re.compile(r"TA\d{4}|T\d{4}(?:\.\d{3})?", re.ASCII)
@@ -188,25 +194,6 @@ def legal_patterns() -> dict[str, str]:
 
 
 @cache
-def techniques() -> dict[str, str]:
-    """Return the names of the ATT&CK techniques and tactics that the kit speaks of, by id."""
-    return {str(key): str(name) for key, name in _load("attack.toml").items()}
-
-
-def attack_page(name: str) -> str:
-    """Return the address of a technique's or tactic's page; empty for what is no id of ATT&CK."""
-    if not _ATTACK_ID.fullmatch(name):
-        return ""
-    kind = "tactics" if name.startswith("TA") else "techniques"
-    return f"https://attack.mitre.org/{kind}/{name.replace('.', '/')}/"
-
-
-def techniques_of(tags: Iterable[str]) -> tuple[str, ...]:
-    """Return the ATT&CK techniques that a rule's tags name; GCP's rules write T1562-impair-defenses."""
-    return tuple(found[1] for tag in tags if (found := _TECHNIQUE.fullmatch(tag)))
-
-
-@cache
 def joins() -> tuple[Join, ...]:
     """Return what makes two alerts one story, the strongest first: `joins.toml`."""
     return make_all(Join, joining()["join"], "joins.toml: join")
@@ -219,34 +206,21 @@ def joining() -> dict[str, Any]:
 
 
 @cache
-def tactics() -> dict[str, str]:
-    """Return the ATT&CK Enterprise tactics in the order of the kill chain: id -> name."""
-    return {str(key): str(name) for key, name in _load("tactics.toml")["tactic"].items()}
-
-
-@cache
-def tactic_of(tag: str) -> str | None:
-    """Return the tactic that a rule's tag or a technique means, by name: `tactics.toml`.
-
-    >>> tactic_of("mitre_credential_access"), tactic_of("T1562-impair-defenses"), tactic_of("host")
-    ('Credential Access', 'Defense Evasion', None)
-    """
-    named, odd = tactics(), _load("tactics.toml")["odd"]
-    tag = odd.get(tag, tag)
-    if tag.startswith("mitre_"):
-        words = tag.removeprefix("mitre_").replace("_", " ")
-        return next((name for name in named.values() if name.lower() == words), None)
-    found = _ATTACK.match(tag)
-    if found is None:
-        return None
-    tactic = _load("tactics.toml")["technique"].get(found[1], found[1])
-    return named.get(tactic)
-
-
-@cache
 def weights() -> dict[str, Any]:
     """Return the triage weights, each with its reason: `weights.toml`."""
     return _load("weights.toml")
+
+
+@cache
+def tunable_fields() -> dict[str, Tunable]:
+    """Return the fields that a Falco exception may name, in this order: `tuning.toml`."""
+    table = _load("tuning.toml")["field"]
+    return {name: make(Tunable, one, f"tuning.toml: {name}") for name, one in table.items()}
+
+
+def undrawable() -> tuple[str, ...]:
+    """Return the directories over which no comparison is drawn: `tuning.toml`."""
+    return tuple(_load("tuning.toml")["draw"]["never_below"])
 
 
 @cache
@@ -274,15 +248,3 @@ def _playbook(name: str) -> Playbook:
 def _own(folder: Path) -> dict[tuple[str, str], Playbook]:
     books = [read_playbook(file) for file in playbook_files(folder)]
     return {(book.rule, book.source): book for book in books if not book.generic}
-
-
-@cache
-def _load(name: str) -> dict[str, Any]:
-    return _toml(files(__package__) / name)
-
-
-def _toml(file: Traversable) -> dict[str, Any]:
-    try:
-        return tomllib.loads(file.read_text(encoding="utf-8"))
-    except tomllib.TOMLDecodeError as error:
-        raise PlaybookError(file.name, str(error), "correct the TOML") from None

@@ -135,6 +135,18 @@ class Deciding:
 
 
 @dataclass(frozen=True, slots=True)
+class Tunable:
+    """A field that an exception may name: who gives its value, and what hides behind it."""
+
+    sources: tuple[str, ...]
+    given_by: str
+    hides: str
+    anchor: str = ""
+    only: str = ""
+    draw: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Step:
     """An investigation step: the question, and how to answer it."""
 
@@ -218,6 +230,8 @@ _ALLOWED: dict[str, tuple[str, ...]] = {
     "topic": TOPICS,
     "kind": ("", "integer"),
     "leads_to": ("", *DISPOSITIONS),
+    "given_by": ("kernel", "platform", "attacker"),
+    "draw": ("", "pmatch", "startswith"),
 }
 
 

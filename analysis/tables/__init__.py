@@ -15,6 +15,7 @@ from analysis.tables.case import (
     summary,
     timeline,
 )
+from analysis.tables.tuning import hideouts, proposal, silenced
 from analysis.tables.words import moment, or_unknown
 
 __all__ = [
@@ -25,12 +26,15 @@ __all__ = [
     "fields",
     "findings",
     "gaps",
+    "hideouts",
     "mitigation",
     "moment",
     "or_unknown",
     "playbook",
+    "proposal",
     "raw",
     "rejects",
+    "silenced",
     "statements",
     "summary",
     "timeline",
