@@ -8,7 +8,6 @@ an incident is `findings`'.
 from __future__ import annotations
 
 import re
-import tomllib
 from dataclasses import replace
 from functools import cache
 from importlib.resources import files
@@ -16,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 from analysis.errors import PlaybookError
 from analysis.knowledge.attack import attack_page, tactic_of, tactics, techniques, techniques_of
-from analysis.knowledge.files import load as _load
-from analysis.knowledge.files import toml as _toml
+from analysis.knowledge.loading import load as _load
+from analysis.knowledge.loading import toml as _toml
 from analysis.knowledge.model import (
     PHASES,
     SEVERITIES,
@@ -36,7 +35,6 @@ from analysis.knowledge.model import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from importlib.resources.abc import Traversable
     from pathlib import Path
 
@@ -76,9 +74,6 @@ __all__ = [
     "weights",
 ]
 
-# GCP's rules put words behind the number: T1562-impair-defenses, TA0005-defense-evasion
-_ATTACK = re.compile(r"(TA?\d{4})(?:\.\d{3})?(?:-|\Z)")
-_ATTACK_ID = re.compile(r"TA\d{4}|T\d{4}(?:\.\d{3})?", re.ASCII)
 
 # where a field that fields.toml does not name belongs, by how its name starts
 _TOPICS = {

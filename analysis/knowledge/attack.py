@@ -10,11 +10,14 @@ import re
 from functools import cache
 from typing import TYPE_CHECKING
 
-from analysis.knowledge.files import load as _load
+from analysis.knowledge.loading import load as _load
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+# GCP's rules put words behind the number: T1562-impair-defenses, TA0005-defense-evasion
+_ATTACK = re.compile(r"(TA?\d{4})(?:\.\d{3})?(?:-|\Z)")
+_ATTACK_ID = re.compile(r"TA\d{4}|T\d{4}(?:\.\d{3})?", re.ASCII)
 _TECHNIQUE = re.compile(r"(T\d{4}(?:\.\d{3})?)(?:-.*)?")
 
 
