@@ -7,6 +7,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import yaml
+
+from analysis.cli import main
+
 from .conftest import ROOT
 
 README = (ROOT / "README.md").read_text()
@@ -45,3 +49,22 @@ def test_links_lead_somewhere():
     """Each relative link is a file of the checkout."""
     for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", README):
         assert (ROOT / target).is_file(), target
+
+
+def test_nightly_examples_are_sound():
+    """The CronJob has what its kind must have; each example calls the command with options it has."""
+    folder = ROOT / ".github" / "nightly"
+    job = yaml.safe_load((folder / "cronjob.yaml").read_text())
+    assert (job["apiVersion"], job["kind"]) == ("batch/v1", "CronJob")
+    pod = job["spec"]["jobTemplate"]["spec"]["template"]["spec"]
+    assert pod["restartPolicy"] in ("OnFailure", "Never")
+    (container,) = pod["containers"]
+    mounts = {mount["name"] for mount in container["volumeMounts"]}
+    assert mounts == {volume["name"] for volume in pod["volumes"]}
+    texts = [" ".join(container["args"])]
+    for name in ("crontab", "falco-casebook.service"):
+        texts += re.findall(r"falco-casebook (report .*)", (folder / name).read_text())
+    assert len(texts) == 3
+    for text in texts:
+        options = {option.name for option in main.commands["report"].params}
+        assert set(re.findall(r"--([a-z]+)", text)) <= options
