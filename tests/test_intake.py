@@ -448,3 +448,18 @@ def test_a_document_cut_short_leaves_its_neighbours():
 
     assert len(alerts) == 40
     assert len(rejects) == 1
+
+
+def test_an_alert_of_very_many_keys_is_kept():
+    """Fields that Falco does not know are columns up to a number, and kept as JSON beyond it."""
+    many = {f"custom.k{number}": str(number) for number in range(5_000)}
+    alert = {"time": "2025-09-04T15:33:20Z", "priority": "Notice", "rule": "R", "source": "syscall"}
+    text = json.dumps(alert | {"output": "", "output_fields": many | {"proc.name": "sh"}})
+
+    alerts, rejects = fa.read_alerts(text.encode())
+
+    assert rejects.empty
+    (row,) = alerts.to_dict("records")
+    assert row["proc.name"] == "sh"
+    kept = {name: value for name, value in row.items() if name.startswith("custom.")}
+    assert kept | json.loads(row["unparsed"]) == many

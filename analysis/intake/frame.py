@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 _LONG_LOAD = 100 << 20  # bytes from which a bar is shown
 _CHUNK = 50_000  # records that the slow way turns into columns at a time
+_MOST_COLUMNS = 2_000  # of fields that Falco does not know, of one chunk; the rest is `unparsed`
 _LIFTED = ("rule", "source", "hostname", "output", "uuid")
 
 
@@ -249,6 +250,9 @@ def _fitted(alerts: Sequence[dict[str, Any]]) -> tuple[dict[str, list[Any]], lis
                     odd[name] = value
                     continue
             column = found.get(name)
+            if column is None and len(found) >= _MOST_COLUMNS and kind == "any":
+                odd[name] = value  # kept, but no column: a frame of any width would stop the run
+                continue
             if column is None:
                 column = found[name] = [None] * len(alerts)
             if column[row] is not None:  # another key of this alert bears the column's name
