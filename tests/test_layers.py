@@ -16,7 +16,7 @@ LAYERS = [
     {"errors"},
     {"schema", "quoting"},
     {"intake", "flags", "lineage", "knowledge"},
-    {"features", "identity", "conversion"},
+    {"features", "identity", "conversion", "verdicts"},
     {"processes", "explained", "forest", "grouping"},
     {"joining", "tactics", "folding"},
     {"triage"},
