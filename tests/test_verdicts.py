@@ -72,7 +72,7 @@ def test_the_latest_mark_counts_and_the_earlier_stays(store):
     verdicts.mark(store, IDS[:1], "escalate", by="ana", at="2026-03-01T11:00:00Z")
     verdicts.mark(store, IDS[:1], "benign", by="ben", at="2026-03-01T10:00:00Z")
 
-    assert verdicts.marks(ALERTS, store)[["verdict", "entries"]].values.tolist() == [
+    assert verdicts.marks(ALERTS, store)[["verdict", "entries"]].to_numpy().tolist() == [
         ["escalate", 2]
     ]
     assert verdicts.history(store)["verdict"].tolist() == ["benign", "escalate"]
@@ -154,7 +154,7 @@ def test_an_incident_is_as_grave_as_its_gravest_alert(store, shell):
 
     told = verdicts.marks_of_incidents(found, verdicts.marks(found, store))
 
-    assert told[["verdict", "marked", "alerts"]].values.tolist() == [["suspicious", 2, 3]]
+    assert told[["verdict", "marked", "alerts"]].to_numpy().tolist() == [["suspicious", 2, 3]]
 
 
 def test_a_store_beside_a_folder_is_not_read_with_it(tmp_path, shell):

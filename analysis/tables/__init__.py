@@ -15,18 +15,23 @@ from analysis.tables.case import (
     summary,
     timeline,
 )
+from analysis.tables.shift import chosen, incidents, new, noise, verdicts
 from analysis.tables.words import moment, or_unknown
 
 __all__ = [
     "ancestry",
     "causes",
+    "chosen",
     "duplicates",
     "event",
     "fields",
     "findings",
     "gaps",
+    "incidents",
     "mitigation",
     "moment",
+    "new",
+    "noise",
     "or_unknown",
     "playbook",
     "raw",
@@ -34,4 +39,5 @@ __all__ = [
     "statements",
     "summary",
     "timeline",
+    "verdicts",
 ]
