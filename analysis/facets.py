@@ -17,7 +17,7 @@ import pandas as pd
 
 from analysis.grouping import Groups
 from analysis.knowledge import joining, tactics
-from analysis.knowledge.masks import each
+from analysis.knowledge.masks import coded, each
 from analysis.schema import PRIORITIES, parse_priority, require
 from analysis.tactics import tactics_of_groups
 
@@ -201,8 +201,16 @@ def values_of(alerts: pd.DataFrame, name: str) -> pd.Series:
     for field in FACETS[_known(name)]:
         if field not in alerts:
             continue
-        column = alerts[field].astype("category").cat.remove_categories(
-            [one for one in ("", "<NA>") if one in alerts[field].astype("category").cat.categories]
+        column = (
+            alerts[field]
+            .astype("category")
+            .cat.remove_categories(
+                [
+                    one
+                    for one in ("", "<NA>")
+                    if one in alerts[field].astype("category").cat.categories
+                ]
+            )
         )
         if found.isna().all():
             found = column
@@ -337,3 +345,9 @@ def _moment(time: str | pd.Timestamp) -> pd.Timestamp:
     except ValueError:
         raise ValueError(f"{time!r:.80} is no time") from None
     return read.tz_localize("UTC") if read.tz is None else read.tz_convert("UTC")
+
+
+def written(alerts: pd.DataFrame, field: str) -> list[str]:
+    """Return the distinct values of a field as `pivot` takes them, as they come first."""
+    codes, values = coded(_column(alerts, field))
+    return [str(values[code]) for code in pd.unique(codes) if code >= 0]

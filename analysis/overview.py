@@ -110,7 +110,7 @@ def noise(alerts: pd.DataFrame, *, most: int = 10) -> pd.DataFrame:
         (float64: of `repeated` in all alerts).
     """
     folded = fold(alerts)
-    groups = folded.groupby("rule", sort=False)
+    groups = folded.groupby("rule", sort=False, dropna=False)
     found = pd.DataFrame(
         {
             "alerts": groups["alerts"].sum(),

@@ -23,6 +23,10 @@ SHOWN = {
     "raw",
     "event",
     "duplicates",
+    "incidents",
+    "new",
+    "noise",
+    "rejects",
 }
 SECTIONS = [
     "Event Details",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from analysis.figures.picture import FAINT, INK, LINE, Picture, canvas, counted, short, write
+from analysis.findings import duration
 from analysis.quoting import visible
 from analysis.schema import require
 
@@ -39,7 +40,7 @@ def volume(counts: pd.DataFrame) -> Picture:
     base, left, right = _TOP + _HEIGHT, _NAME + 0.5, _WIDTH - 0.1
     width = min((right - left) / rows, 0.4)
     first, last = counts["start"].iloc[0], counts["start"].iloc[-1]
-    step = f" in steps of {_span(counts)}" if rows > 1 else ""
+    step = f", a bar for each {_span(counts)}" if rows > 1 else ""
     title = f"{counted(int(counts['alerts'].sum()), 'alert')} with a time{step}"
     write(axes, _NAME, 0.16, title, fontsize=10, fontweight="bold")
     heights = counts["alerts"].to_numpy() / most * _HEIGHT
@@ -100,8 +101,7 @@ def bars(counts: pd.DataFrame, title: str, *, missing: str = "not told") -> Pict
 
 
 def _span(counts: pd.DataFrame) -> str:
-    text = str(counts["start"].iloc[1] - counts["start"].iloc[0])
-    return text.removeprefix("0 days ").removesuffix(" 00:00:00")
+    return duration((counts["start"].iloc[1] - counts["start"].iloc[0]).total_seconds())
 
 
 def _nothing(words: str) -> Picture:

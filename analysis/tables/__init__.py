@@ -15,7 +15,7 @@ from analysis.tables.case import (
     summary,
     timeline,
 )
-from analysis.tables.shift import chosen, incidents, new, noise, verdicts
+from analysis.tables.shift import chosen, incidents, new, noise, points, verdicts
 from analysis.tables.words import moment, or_unknown
 
 __all__ = [
@@ -34,6 +34,7 @@ __all__ = [
     "noise",
     "or_unknown",
     "playbook",
+    "points",
     "raw",
     "rejects",
     "statements",

@@ -37,6 +37,16 @@ def incidents(queued: pd.DataFrame) -> Shown:
     return table(caption, headings, rows[:100], "No incident.")
 
 
+def points(summands: pd.DataFrame) -> Shown:
+    """Show what a score is the sum of; reads what `triage.score` returns."""
+    rows = [
+        [text(row["summand"]), text(f"{row['points']:+g}"), text(row["reason"])]
+        for row in summands.to_dict("records")
+    ]
+    caption = f"Score {summands['points'].sum():.1f}, the sum of"
+    return table(caption, ["Summand", "Points", "Why"], rows, "Score 0.")
+
+
 def new(found: pd.DataFrame, since: str) -> Shown:
     """Show what `overview.new_values` returns."""
     rows = [
@@ -54,7 +64,7 @@ def noise(found: pd.DataFrame) -> Shown:
     """Show what `overview.noise` returns."""
     columns = ("alerts", "deeds", "repeated", "incidents")
     rows = [
-        [text(row["rule"]), *(text(f"{row[name]:,}") for name in columns),
+        [text(_or(row["rule"], "rule not named")), *(text(f"{row[name]:,}") for name in columns),
          text(f"{row['share']:.1%}")]
         for row in found.to_dict("records")
     ]  # fmt: skip
