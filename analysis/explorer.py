@@ -12,20 +12,19 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-import ipywidgets as w
+import ipywidgets as w  # type: ignore[import-untyped]
 import pandas as pd
 from IPython.display import HTML
 from markupsafe import Markup, escape
 
-from analysis import facets, figures, tables, verdicts
+from analysis import facets, verdicts
 from analysis.case import investigate
 from analysis.errors import KitError
-from analysis.figures import Picture
 from analysis.incidents import correlate
 from analysis.quoting import visible
 from analysis.report import write_reports
-from analysis.shown import NOTEBOOK_STYLE, Shown
 from analysis.triage import score
+from analysis.views import VIEWS, label, line, moments, paragraph, view
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,7 +34,6 @@ if TYPE_CHECKING:
 
 MOST = 50
 """Values of a facet and incidents that a list holds; a query finds the others."""
-VIEWS = ("Summary", "Process tree", "Timeline", "Findings", "What to do", "Raw alerts", "Marks")
 _WIDE, _NARROW = w.Layout(width="100%"), w.Layout(width="230px", height="150px")
 
 
@@ -67,16 +65,19 @@ class Desk:
     ) -> None:
         self.alerts, self.incidents, _ = correlate(alerts, gap=gap)
         self.store, self.out, self.by, self.gap = store, out, by, gap
+        self.rows = self.alerts.groupby("incident_id", sort=False).indices
+        self.points = score(self.alerts, self.incidents)
         self.selected = self.alerts
         self.case: Case | None = None
+        self.marked = self._marks()
         self._pivot: tuple[str, str] | None = None
         self._drawn: set[int] = set()
         self._busy = False
         self._build()
         self._refresh()
+        self._draw()
 
     def _build(self) -> None:
-        """Make the widgets, and say which change asks what."""
         self.facets = {
             name: w.SelectMultiple(layout=_NARROW, rows=8, tooltip=name) for name in facets.FACETS
         }
@@ -86,10 +87,10 @@ class Desk:
             continuous_update=False,
             layout=_WIDE,
         )
-        moments = _moments(self.alerts["time"])
+        times = moments(self.alerts["time"])
         self.time = w.SelectionRangeSlider(
-            options=moments,
-            index=(0, len(moments) - 1),
+            options=times,
+            index=(0, len(times) - 1),
             description="Time (UTC)",
             continuous_update=False,
             layout=_WIDE,
@@ -147,7 +148,7 @@ class Desk:
     def _ipython_display_(self) -> None:
         from IPython.display import display  # noqa: PLC0415 - only where there is a page
 
-        display(self.widget)
+        display(self.widget)  # type: ignore[no-untyped-call]
 
     @contextmanager
     def _told(self) -> Iterator[None]:
@@ -156,12 +157,11 @@ class Desk:
         try:
             yield
         except (KitError, ValueError, KeyError) as error:
-            self.said.value = _paragraph(f"Not done: {error}")
+            self.said.value = paragraph(f"Not done: {error}")
         finally:
             self._busy = before
 
     def _refresh(self, _: Any = None) -> None:
-        """Answer a change of what is asked."""
         if self._busy:
             return
         self.said.value = ""
@@ -187,25 +187,24 @@ class Desk:
             values = own["value"].astype("object").where(own["value"].notna(), None).tolist()
             numbers = dict(zip(values, own["alerts"], strict=True))
             shown = values[:MOST] + [one for one in box.value if one not in values[:MOST]]
-            options = [(_label(one, numbers.get(one, 0)), one) for one in shown]
+            options = [(label(one, numbers.get(one, 0)), one) for one in shown]
             if options != list(box.options):
                 kept = box.value
                 box.options = options
                 box.value = kept
 
     def _show_incidents(self) -> None:
-        told = verdicts.marks_of_incidents(self.alerts, verdicts.marks(self.alerts, self.store))
-        rows = facets.queue(self.selected, self.incidents, told)
+        rows = facets.queue(self.selected, self.incidents, self.marked)
         kept = self.listed.value
         self.listed.options = [
-            (_line(row), row["incident_id"]) for row in rows.head(MOST).to_dict("records")
+            (line(row), row["incident_id"]) for row in rows.head(MOST).to_dict("records")
         ]
         ids = [value for _, value in self.listed.options]
-        self.listed.value = kept if kept in ids else next(iter(ids), None)
+        self.listed.value = kept if kept in ids else None
         pivot = "" if self._pivot is None else f", pivot on {'='.join(self._pivot)}"
         more = f" (the first {MOST} are listed)" if len(rows) > MOST else ""
         number = self.selected["alert_id"].nunique()
-        self.status.value = _paragraph(
+        self.status.value = paragraph(
             f"{number:,} of {self.alerts['alert_id'].nunique():,} alerts in {len(rows):,} "
             f"incidents{more}{pivot}."
         )
@@ -213,10 +212,12 @@ class Desk:
     def _open(self, _: Any = None) -> None:
         """Show the incident that is chosen in the list."""
         chosen = self.listed.value
-        if self._busy or (self.case and self.case.incident_id == chosen):
+        if self._busy or (self.case.incident_id if self.case else None) == chosen:
             return
         with self._told():
-            self.case = investigate(self.alerts, incident_id=chosen) if chosen else None
+            own = self.alerts.iloc[self.rows.get(chosen, [])]
+            own.attrs = self.alerts.attrs
+            self.case = investigate(own) if chosen else None
             self._drawn.clear()
             self.link.outputs = ()
             self._offer()
@@ -228,40 +229,20 @@ class Desk:
         if at in self._drawn:
             return
         with self._told():
-            none = _paragraph("No incident.")
-            self.views[at].value = self._view(self.case, VIEWS[at]) if self.case else none
-            self._drawn.add(at)
-
-    def _view(self, case: Case, name: str) -> str:
-        """Return the HTML of a view of the case: what the report's sections show."""
-        several = len(case.alerts["alert_id"].unique()) > 1
-        if name == "Process tree":
-            tree = (
-                figures.process_tree(case.processes) if several else figures.lineage(case.lineage)
+            none = paragraph("Choose an incident in the list.")
+            self.views[at].value = (
+                view(
+                    self.case, VIEWS[at], summands=self.points, history=verdicts.history(self.store)
+                )
+                if self.case
+                else none
             )
-            shown = [tree, tables.ancestry(case)]
-        elif name == "Timeline":
-            drawn = figures.activity(case.alerts) if several else figures.timeline(case.timeline)
-            shown = [drawn, tables.duplicates(case.alerts), tables.timeline(case)]
-        elif name == "Findings":
-            shown = [tables.findings(case), tables.causes(case), tables.gaps(case)]
-        elif name == "What to do":
-            shown = [tables.mitigation(case)]
-        elif name == "Raw alerts":
-            shown = [tables.raw(case)]
-        elif name == "Marks":
-            told = verdicts.history(self.store)
-            shown = [tables.verdicts(told[told["alert_id"].isin(case.alerts["alert_id"])])]
-        else:
-            row = self.incidents[self.incidents["incident_id"] == case.incident_id]
-            points = tables.points(score(self.alerts, row))
-            shown = [tables.summary(case), tables.playbook(case), points, tables.event(case)]
-        return NOTEBOOK_STYLE + "".join(map(_html, shown))
+            self._drawn.add(at)
 
     def _offer(self, _: Any = None) -> None:
         """Offer the values that the incident's alerts have of the field named."""
-        known = self.case is not None and self.field.value in self.case.alerts
-        values = facets.written(self.case.alerts, self.field.value)[:MOST] if known else []
+        own = self.case.alerts if self.case else self.alerts.iloc[:0]
+        values = facets.written(own, self.field.value)[:MOST] if self.field.value in own else []
         self.value.options = [(visible(value, longest=200), value) for value in values]
 
     def _turn(self, _: Any) -> None:
@@ -275,7 +256,6 @@ class Desk:
             self._refresh()
 
     def _clear(self, _: Any) -> None:
-        """Ask nothing."""
         with self._told():
             self._reset(None)
         self._refresh()
@@ -286,6 +266,9 @@ class Desk:
         for box in self.facets.values():
             box.value = ()
 
+    def _marks(self) -> pd.DataFrame:
+        return verdicts.marks_of_incidents(self.alerts, verdicts.marks(self.alerts, self.store))
+
     def _mark(self, _: Any) -> None:
         """Mark all alerts of the incident."""
         with self._told():
@@ -293,10 +276,11 @@ class Desk:
                 raise ValueError(f"choose an incident and one of {', '.join(verdicts.VERDICTS)}")
             ids, verdict = self.case.alerts["alert_id"], self.verdict.value
             added = verdicts.mark(self.store, ids, verdict, note=self.note.value, by=self.by)
+            self.marked = self._marks()
             self._show_incidents()
             self._drawn.discard(VIEWS.index("Marks"))
             self.note.value = ""
-            self.said.value = _paragraph(f"Marked {verdict}: {added:,} alerts of the incident.")
+            self.said.value = paragraph(f"Marked {verdict}: {added:,} alerts of the incident.")
         self._draw()
 
     def _report(self, _: Any) -> None:
@@ -305,7 +289,7 @@ class Desk:
             if self.case is None:
                 raise ValueError("choose an incident")
             name = self.case.incident_id
-            self.said.value = _paragraph(f"Making the report of {name} ...")
+            self.said.value = paragraph(f"Making the report of {name} ...")
             (done,) = write_reports(self.alerts, self.out, incidents=[name], gap=self.gap)
             if done.error:
                 raise done.error
@@ -313,36 +297,4 @@ class Desk:
             path = PurePath(self.out, name, "report.html").as_posix()
             link = Markup('<a href="{}">Report of {}</a>').format(quote(path), name)
             self.link.outputs = ()
-            self.link.append_display_data(HTML(link))
-
-
-def _moments(time: pd.Series) -> list[tuple[str, pd.Timestamp]]:
-    """Return the moments that a range may start and end at."""
-    known = time.dropna()
-    if known.empty:
-        return [("unknown", pd.Timestamp(0, tz="UTC"))]
-    first, last = known.min(), known.max()
-    moments = (
-        [*pd.date_range(first.floor("s"), last, periods=100), last] if last > first else [first]
-    )
-    return [(f"{one:%Y-%m-%d %H:%M:%S}", one) for one in dict.fromkeys(moments)]
-
-
-def _label(value: str | None, number: int) -> str:
-    return f"{'not told' if value is None else visible(value, longest=60)} ({number:,})"
-
-
-def _line(row: dict[Any, Any]) -> str:
-    marked = f"[{row['verdict']}] " if isinstance(row["verdict"], str) else ""
-    rules = visible(", ".join(row["rules"]) or "rule not named", longest=160)
-    return (
-        f"{row['score']:5.1f}  {marked}{rules}  ({row['selected']:,} of {row['alerts']:,} alerts)"
-    )
-
-
-def _html(shown: Shown | Picture) -> str:
-    return shown.svg() if isinstance(shown, Picture) else shown.html
-
-
-def _paragraph(words: str) -> str:
-    return str(Markup("<p>{}</p>").format(visible(words)))
+            self.link.append_display_data(HTML(link))  # type: ignore[no-untyped-call]

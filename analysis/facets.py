@@ -6,10 +6,6 @@ hundred thousand alerts answer at a click. What the answers look like is for oth
 
 from __future__ import annotations
 
-import difflib
-import operator
-import re
-import shlex
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,8 +13,9 @@ import pandas as pd
 
 from analysis.grouping import Groups
 from analysis.knowledge import joining, tactics
-from analysis.knowledge.masks import coded, each
-from analysis.schema import PRIORITIES, parse_priority, require
+from analysis.knowledge.masks import coded
+from analysis.querying import column_of, equal, meets, missing, moment
+from analysis.schema import PRIORITIES, require
 from analysis.tactics import tactics_of_groups
 
 if TYPE_CHECKING:
@@ -34,12 +31,6 @@ FACETS: dict[str, tuple[str, ...]] = {
     "tactic": ("tags", "rule", "source"),
 }
 """Each facet and the columns it rests on; a user is the first of them that the alert tells."""
-
-COMPARISONS = ("=", "!=", "~", ">=", "<=", ">", "<")
-"""What may stand between a field and a value in a query; `~` is "contains"."""
-
-_TERM = re.compile(r"([a-z][\w.]*(?:\[[^\]\s]*\])?)(!=|>=|<=|=|~|>|<)(.*)", re.DOTALL)
-_ORDER = {">=": operator.ge, "<=": operator.le, ">": operator.gt, "<": operator.lt}
 
 
 def facets(alerts: pd.DataFrame, *, names: Collection[str] = tuple(FACETS)) -> pd.DataFrame:
@@ -57,7 +48,7 @@ def facets(alerts: pd.DataFrame, *, names: Collection[str] = tuple(FACETS)) -> p
     -------
     DataFrame
         One row per facet and value, the most frequent first (priorities: the worst first; tactics:
-        in the order of the kill chain): `facet`, `value` (str; missing where alerts do not tell
+        in the order of the kill chain; what is not told comes last): `facet`, `value` (str; missing where alerts do not tell
         it), `alerts` (int64). An alert of several tactics counts for each.
 
     Raises
@@ -120,11 +111,7 @@ def select(
         From this moment on, and before that one; a time without a zone is UTC. Alerts without a
         time are left out where one is given.
     query : str
-        Terms with blanks between them, all of which hold. A term is a field, a comparison of
-        COMPARISONS and a value, as in `proc.exepath=/usr/bin/curl` or `priority>=Error`; any
-        other word is looked for in every text of the alert. `~` and words ignore case. Quotes
-        hold words together. `field=` finds alerts that do not tell the field; such alerts meet
-        no other comparison, `!=` neither.
+        As `querying.meets` takes it.
 
     Raises
     ------
@@ -136,15 +123,12 @@ def select(
         if not values:
             continue
         held &= _holds(alerts, _known(name), values)
-    for moment, holds in ((since, operator.ge), (until, operator.lt)):
-        if moment is not None:
-            held &= holds(alerts["time"], _moment(moment)).to_numpy(bool)
-    for term in _terms(query):
-        match = _TERM.fullmatch(term)
-        held &= _compare(alerts, *match.groups()) if match else _anywhere(alerts, term)
-    found = alerts[held]
-    found.attrs = alerts.attrs
-    return found
+    if since is not None:
+        held &= (alerts["time"] >= moment(since)).to_numpy(bool)
+    if until is not None:
+        held &= (alerts["time"] < moment(until)).to_numpy(bool)
+    held &= meets(alerts, query)
+    return _only(alerts, held)
 
 
 def pivot(alerts: pd.DataFrame, field: str, value: object) -> pd.DataFrame:
@@ -158,11 +142,9 @@ def pivot(alerts: pd.DataFrame, field: str, value: object) -> pd.DataFrame:
     ValueError
         If no alert of the set has the field.
     """
-    _column(alerts, field)
-    held = _missing(alerts[field]) if value is None else _equal(alerts[field], str(value))
-    found = alerts[held]
-    found.attrs = alerts.attrs
-    return found
+    column_of(alerts, field)
+    held = missing(alerts[field]) if value is None else equal(alerts[field], str(value))
+    return _only(alerts, held)
 
 
 def queue(
@@ -232,17 +214,25 @@ def _counted(one: pd.DataFrame, name: str) -> pd.DataFrame:
     if name == "tactic":
         held = tactics_held(one)
         counts = pd.Series(held.sum(axis=0), index=list(tactics().values()))
-        counts[None] = int((~held.any(axis=1)).sum())
-        counts = counts[counts > 0]
+        missed = int((~held.any(axis=1)).sum())
     else:
         values = values_of(one, name)
-        counts = values.value_counts(dropna=False)
-        counts = counts[counts > 0]
+        counts = values.value_counts()
+        missed = int(values.isna().sum())
         if name == "priority":
-            worst = {priority: at for at, priority in enumerate(reversed(PRIORITIES))}
-            counts = counts.loc[sorted(counts.index, key=lambda p: worst.get(p, len(worst)))]
-    values = [None if value is None or value != value else str(value) for value in counts.index]  # noqa: PLR0124 - nan
-    return pd.DataFrame({"facet": name, "value": values, "alerts": counts.to_numpy()})
+            counts = counts.reindex(list(reversed(PRIORITIES)), fill_value=0)
+    told = pd.DataFrame(
+        {"facet": name, "value": counts.index.astype("str"), "alerts": counts.array}
+    )
+    none = pd.DataFrame({"facet": [name], "value": [None], "alerts": [missed]})
+    whole = pd.concat([told, none]).astype({"value": "str"})
+    return whole.loc[whole["alerts"] > 0]
+
+
+def _only(alerts: pd.DataFrame, held: Any) -> pd.DataFrame:
+    found: pd.DataFrame = alerts.copy(deep=False) if held.all() else alerts[held]
+    found.attrs = alerts.attrs
+    return found
 
 
 def _holds(alerts: pd.DataFrame, name: str, values: Collection[str | None]) -> Any:
@@ -261,93 +251,7 @@ def _known(name: str) -> str:
     return name
 
 
-def _terms(query: str) -> list[str]:
-    try:
-        lexer = shlex.shlex(query, posix=True, punctuation_chars=False)
-        lexer.whitespace_split, lexer.commenters, lexer.escape = True, "", ""
-        return list(lexer)
-    except ValueError as error:
-        raise ValueError(f"the query has a quote without its end: {query!r:.200}") from error
-
-
-def _column(alerts: pd.DataFrame, field: str) -> pd.Series:
-    if field not in alerts:
-        near = difflib.get_close_matches(field, [str(name) for name in alerts], 3)
-        hint = f"; did you mean {', '.join(near)}?" if near else ""
-        raise ValueError(f"no alert here has a field {field!r:.80}{hint}")
-    return alerts[field]
-
-
-def _compare(alerts: pd.DataFrame, field: str, comparison: str, value: str) -> Any:
-    column = _column(alerts, field)
-    if value == "" and comparison == "=":
-        return _missing(column)
-    if comparison == "=":
-        return _equal(column, value)
-    if comparison == "!=":
-        return each(column, lambda own: str(own) != value) & ~_missing(column)
-    if comparison == "~":
-        return _contains(column, value)
-    return _ordered(column, field, _ORDER[comparison], value)
-
-
-def _ordered(column: pd.Series, field: str, holds: Any, value: str) -> Any:
-    if field == "priority":
-        known = parse_priority(value)
-        if known is None:
-            raise ValueError(f"{value!r:.80} is none of the priorities: {', '.join(PRIORITIES)}")
-        return holds(column, known).fillna(value=False).to_numpy(bool)
-    if isinstance(column.dtype, pd.DatetimeTZDtype):
-        return holds(column, _moment(value)).fillna(value=False).to_numpy(bool)
-    try:
-        bound = float(value)
-    except ValueError:
-        raise ValueError(f"{field} can be compared with a number, not with {value!r:.80}") from None
-    if not pd.api.types.is_numeric_dtype(column.dtype):
-        raise ValueError(f"{field} holds no numbers: use =, != or ~")
-    # a float would take two near integers for one
-    exact = int(value) if re.fullmatch(r"[+-]?\d+", value) else bound
-    return holds(column, exact).fillna(value=False).to_numpy(bool)
-
-
-def _equal(column: pd.Series, value: str) -> Any:
-    return each(column, lambda own: str(own) == value)
-
-
-def _missing(column: pd.Series) -> Any:
-    return ~each(column, lambda own: own != "")
-
-
-def _contains(column: pd.Series, value: str) -> Any:
-    sought = value.casefold()
-    return each(column, lambda own: sought in str(own).casefold())
-
-
-def _anywhere(alerts: pd.DataFrame, word: str) -> Any:
-    """Return where any text of the alert holds the word."""
-    held = np.zeros(len(alerts), dtype=bool)
-    for name in alerts:
-        told = name in ("rule", "hostname", "output", "unparsed") or "." in str(name)
-        if told and _is_text(alerts[name]):
-            held |= _contains(alerts[name], word)
-    return held
-
-
-def _is_text(column: pd.Series) -> bool:
-    dtype = column.dtype
-    own = dtype.categories.dtype if isinstance(dtype, pd.CategoricalDtype) else dtype
-    return not (pd.api.types.is_numeric_dtype(own) or own.kind in "mMb")
-
-
-def _moment(time: str | pd.Timestamp) -> pd.Timestamp:
-    try:
-        read = pd.Timestamp(time)
-    except ValueError:
-        raise ValueError(f"{time!r:.80} is no time") from None
-    return read.tz_localize("UTC") if read.tz is None else read.tz_convert("UTC")
-
-
 def written(alerts: pd.DataFrame, field: str) -> list[str]:
     """Return the distinct values of a field as `pivot` takes them, as they come first."""
-    codes, values = coded(_column(alerts, field))
+    codes, values = coded(column_of(alerts, field))
     return [str(values[code]) for code in pd.unique(codes) if code >= 0]

@@ -6,6 +6,8 @@ are one alert here. What deserves attention is for the score (`triage`) and a pe
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
@@ -93,7 +95,7 @@ def new_values(
                     }
                 )
             )
-    kinds = {"facet": "str", "value": "str", "first_seen": TIME, "alerts": "int64"}
+    kinds: Any = {"facet": "str", "value": "str", "first_seen": TIME, "alerts": "int64"}
     whole = pd.concat(rows) if rows else pd.DataFrame(columns=list(kinds))
     return whole.astype(kinds).sort_values(["first_seen", "facet", "value"], ignore_index=True)
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 import getpass
 import re
 import sqlite3
+import time
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -101,8 +102,8 @@ def mark(
     with closing(_opened(Path(store))) as connection:
         try:
             connection.execute("BEGIN IMMEDIATE")
-            time = _now(connection, ids) if at is None else _nanoseconds(at)
-            added = _add(connection, [(one, verdict, note, who, time) for one in ids])
+            moment = _now(connection, ids) if at is None else _nanoseconds(at)
+            added = _add(connection, [(one, verdict, note, who, moment) for one in ids])
             connection.commit()
         except sqlite3.Error as error:
             raise SourceError(f"cannot write {store}: {error}") from error
@@ -155,11 +156,12 @@ def marks(alerts: pd.DataFrame, store: str | Path) -> pd.DataFrame:
     """
     require(alerts, ("alert_id",), by="marks")
     told = history(store)
-    told = told[told["alert_id"].isin(alerts["alert_id"])]
+    own = alerts["alert_id"]
+    ids = pd.Index(own[own.isin(told["alert_id"])].drop_duplicates(), name="alert_id")
+    told = told[told["alert_id"].isin(ids)]
     latest = told.drop_duplicates("alert_id", keep="last").set_index("alert_id")
     latest["entries"] = told.groupby("alert_id").size()
-    ids = pd.Index(alerts["alert_id"].drop_duplicates(), name="alert_id")
-    return latest.reindex(ids[ids.isin(latest.index)]).astype({"entries": "int64"}).reset_index()
+    return latest.reindex(ids).astype({"entries": "int64"}).reset_index()
 
 
 def marks_of_incidents(alerts: pd.DataFrame, found: pd.DataFrame) -> pd.DataFrame:
@@ -179,7 +181,9 @@ def marks_of_incidents(alerts: pd.DataFrame, found: pd.DataFrame) -> pd.DataFram
         counts), `marked`, `alerts` (int64: alerts marked, and alerts in all).
     """
     require(alerts, ("alert_id", "incident_id"), by="marks_of_incidents")
-    one = alerts[["alert_id", "incident_id"]].drop_duplicates("alert_id")
+    marked = alerts["incident_id"][alerts["alert_id"].isin(found["alert_id"])]
+    own = alerts["incident_id"].isin(marked)
+    one = alerts.loc[own, ["alert_id", "incident_id"]].drop_duplicates("alert_id")
     sizes = one.groupby("incident_id", observed=True).size()
     told = one.merge(found[["alert_id", "verdict"]], on="alert_id")
     groups = told.groupby("incident_id", sort=False, observed=True)["verdict"]
@@ -250,14 +254,14 @@ def _add(connection: sqlite3.Connection, rows: list[tuple[str, str, str, str, in
 def _now(connection: sqlite3.Connection, ids: list[str]) -> int:
     query = "SELECT max(at) FROM entry WHERE alert_id = ?"
     found = [connection.execute(query, (one,)).fetchone()[0] for one in ids]
-    return max([pd.Timestamp.now("UTC").value, *(at + 1 for at in found if at is not None)])
+    return max([time.time_ns(), *(int(at) + 1 for at in found if at is not None)])
 
 
 def _nanoseconds(at: pd.Timestamp | str) -> int:
-    time = pd.Timestamp(at)
-    if pd.isna(time):
+    read = pd.Timestamp(at)
+    if pd.isna(read):
         raise ValueError(f"{at!r} is no time")
-    zoned = time.tz_localize("UTC") if time.tz is None else time.tz_convert("UTC")
+    zoned = read.tz_localize("UTC") if read.tz is None else read.tz_convert("UTC")
     return int(zoned.as_unit("ns").value)
 
 

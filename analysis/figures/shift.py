@@ -54,7 +54,7 @@ def volume(counts: pd.DataFrame) -> Picture:
     if rows > 1:
         write(axes, max(left + rows * width, left + 3), base + 0.16,
               f"last step from {last:%Y-%m-%d %H:%M:%S} UTC", ha="right", **style)  # fmt: skip
-    peak = counts.loc[counts["alerts"].idxmax(), "start"]
+    peak = counts["start"].iloc[int(counts["alerts"].argmax())]
     alt = f"Volume: {title}, from {first:%Y-%m-%d %H:%M:%S} UTC; most, {most:,}, in the step from "
     return Picture(axes.figure, f"{alt}{peak:%Y-%m-%d %H:%M:%S} UTC.")  # type: ignore[arg-type]
 
