@@ -14,12 +14,13 @@ from urllib.parse import quote
 
 import ipywidgets as w  # type: ignore[import-untyped]
 import pandas as pd
-from IPython.display import HTML
+from IPython.display import HTML, display
 from markupsafe import Markup, escape
 
 from analysis import facets, verdicts
 from analysis.case import investigate
 from analysis.errors import KitError
+from analysis.figures.picture import counted
 from analysis.incidents import correlate
 from analysis.quoting import visible
 from analysis.report import write_reports
@@ -146,8 +147,6 @@ class Desk:
         )
 
     def _ipython_display_(self) -> None:
-        from IPython.display import display  # noqa: PLC0415 - only where there is a page
-
         display(self.widget)  # type: ignore[no-untyped-call]
 
     @contextmanager
@@ -204,10 +203,9 @@ class Desk:
         pivot = "" if self._pivot is None else f", pivot on {'='.join(self._pivot)}"
         more = f" (the first {MOST} are listed)" if len(rows) > MOST else ""
         number = self.selected["alert_id"].nunique()
-        self.status.value = paragraph(
-            f"{number:,} of {self.alerts['alert_id'].nunique():,} alerts in {len(rows):,} "
-            f"incidents{more}{pivot}."
-        )
+        every = counted(self.alerts["alert_id"].nunique(), "alert")
+        within = counted(len(rows), "incident")
+        self.status.value = paragraph(f"{number:,} of {every} in {within}{more}{pivot}.")
 
     def _open(self, _: Any = None) -> None:
         """Show the incident that is chosen in the list."""
@@ -244,6 +242,7 @@ class Desk:
         own = self.case.alerts if self.case else self.alerts.iloc[:0]
         values = facets.written(own, self.field.value)[:MOST] if self.field.value in own else []
         self.value.options = [(visible(value, longest=200), value) for value in values]
+        self.value.value = next(iter(values), None)
 
     def _turn(self, _: Any) -> None:
         """Pivot: all alerts of the set that have the value, whatever else was asked."""
@@ -280,7 +279,8 @@ class Desk:
             self._show_incidents()
             self._drawn.discard(VIEWS.index("Marks"))
             self.note.value = ""
-            self.said.value = paragraph(f"Marked {verdict}: {added:,} alerts of the incident.")
+            marked = counted(added, "alert")
+            self.said.value = paragraph(f"Marked {verdict}: {marked} of the incident.")
         self._draw()
 
     def _report(self, _: Any) -> None:
