@@ -26,6 +26,10 @@ SHOWN = {
     "proposal",
     "silenced",
     "hideouts",
+    "incidents",
+    "new",
+    "noise",
+    "rejects",
 }
 SECTIONS = [
     "Event Details",

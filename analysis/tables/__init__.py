@@ -15,22 +15,28 @@ from analysis.tables.case import (
     summary,
     timeline,
 )
+from analysis.tables.shift import chosen, incidents, new, noise, points, verdicts
 from analysis.tables.tuning import hideouts, proposal, silenced
 from analysis.tables.words import moment, or_unknown
 
 __all__ = [
     "ancestry",
     "causes",
+    "chosen",
     "duplicates",
     "event",
     "fields",
     "findings",
     "gaps",
     "hideouts",
+    "incidents",
     "mitigation",
     "moment",
+    "new",
+    "noise",
     "or_unknown",
     "playbook",
+    "points",
     "proposal",
     "raw",
     "rejects",
@@ -38,4 +44,5 @@ __all__ = [
     "statements",
     "summary",
     "timeline",
+    "verdicts",
 ]
