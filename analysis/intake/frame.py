@@ -222,11 +222,9 @@ def records_table(records: Sequence[Record]) -> pa.Table:
         "wrapper": [record.wrapper or None for record in records],
         "recovered": [record.recovered or None for record in records],
         "ambiguous": [record.ambiguous or None for record in records],
-        "origin_file": [record.origin.file for record in records],
-        "origin_line": [record.origin.line for record in records],
-        "origin_offset": [record.origin.offset for record in records],
-        "origin_length": [record.origin.length for record in records],
     }
+    for part in ("file", "line", "offset", "length"):
+        envelope[f"origin_{part}"] = [getattr(record.origin, part) for record in records]
     envelope |= {name: [alert.get(name) for alert in alerts] for name in _LIFTED}
     fields, envelope["unparsed"] = _fitted(alerts)
     return pa.table(
@@ -250,14 +248,13 @@ def _fitted(alerts: Sequence[dict[str, Any]]) -> tuple[dict[str, list[Any]], lis
                     odd[name] = value
                     continue
             column = found.get(name)
-            if column is None and len(found) >= _MOST_COLUMNS and kind == "any":
-                odd[name] = value  # kept, but no column: a frame of any width would stop the run
+            surplus = column is None and kind == "any" and len(found) >= _MOST_COLUMNS
+            # or another key of this alert bears the column's name
+            if surplus or (column is not None and column[row] is not None):
+                odd[name] = value
                 continue
             if column is None:
                 column = found[name] = [None] * len(alerts)
-            if column[row] is not None:  # another key of this alert bears the column's name
-                odd[name] = value
-                continue
             column[row] = value
         if odd:
             unparsed[row] = kinds.as_json(odd)
