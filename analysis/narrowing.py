@@ -67,7 +67,7 @@ def wider(
 
 def _drawn(how: str, values: list[str]) -> str:
     """Return what many values have in common, narrow enough to compare, or nothing."""
-    if how == "pmatch" and all(one.startswith("/") for one in values):
+    if how == "pmatch" and all(one.startswith("/") and "//" not in one for one in values):
         place = os.path.commonpath(values)
         odd = any(part in place for part in ("*", "?", "[", "/../", "/./"))
         below = tuple(f"{one}/" for one in undrawable())

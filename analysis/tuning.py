@@ -82,9 +82,7 @@ def propose(
     _check(own, chosen, fields, form)
     sources = own["source"].astype("str").fillna("syscall").replace("syscalls", "syscall").unique()
     kept = own["alert_id"].isin(set(keep))
-    ids = set(own.loc[~kept, "alert_id"]) if chosen is None else set(chosen)
-    if chosen is None:
-        ids = _most_frequent(own[~kept])
+    ids = _most_frequent(own[~kept]) if chosen is None else set(chosen)
     wanted = own["alert_id"].isin(ids)
     tuning = Tuning(rule, tuple(own.loc[wanted, "alert_id"]), alerting=tuple(own["alert_id"]))
     unknown = len(set(keep) - set(alerts["alert_id"]))
@@ -102,6 +100,10 @@ def propose(
     if not any(is_anchor(str(name), column[wanted & ~kept]) for name, column in texts.items()):
         reason = "no field of theirs says who acted but what an attacker may choose at will"
         return replace(tuning, reason=reason)
+    recovered = own["recovered"] if "recovered" in own else pd.Series(None, own.index)
+    if recovered[wanted].notna().any():
+        note = "values were read from rendered text: compare their blanks with the sensor's"
+        tuning = replace(tuning, notes=(*tuning.notes, note))
     return _worded(_narrowest(tuning, texts, wanted, kept), form, rules)
 
 
@@ -238,13 +240,8 @@ def _worded(tuning: Tuning, form: str, rules: RuleSet | None) -> Tuning:
         notes.append("no value may hold the name of one of your lists between blanks (see --rules)")
     if form == "exceptions":
         item = silencer.as_exception()
-    elif found and (macro := _macro(found)):
+    elif found and rules and (macro := _macro(found, rules)):
         item = silencer.as_macro(macro)
-        others = [
-            one.name for one in (rules.rules if rules else {}).values() if macro in one.macros
-        ]
-        if len(others) > 1:
-            notes.append(f"{macro} is named by {len(others)} rules, and silences them all")
     elif found and _has_open_or(found.condition):
         return _none(tuning, "the rule's condition has an `or` outside brackets; use exceptions")
     else:
@@ -261,16 +258,20 @@ def _none(tuning: Tuning, reason: str) -> Tuning:
     return replace(everything, alerting=alerting)
 
 
-def _macro(rule: Rule) -> str | None:
-    """Return the macro that the rule's condition excludes and that is there for its users."""
-    return next(
-        (
-            name
-            for name in rule.macros
-            if name.startswith(_MACROS) and re.search(rf"\bnot\s+{name}\b", rule.condition)
-        ),
-        None,
-    )
+def _macro(rule: Rule, rules: RuleSet) -> str | None:
+    """Return the macro that is there for users of this rule and that nothing else names.
+
+    Upstream has some that two rules share: an addition would silence the other rule as well.
+    """
+    for name in (name for name in rule.macros if name.startswith(_MACROS)):
+        word = re.compile(rf"\b{re.escape(name)}\b")
+        conditions = [one.condition for one in rules.rules.values()]
+        conditions += [one.condition for one in rules.macros.values()]
+        if sum(bool(word.search(one)) for one in conditions) == 1 and re.search(
+            rf"\bnot\s+{re.escape(name)}\b", rule.condition
+        ):
+            return name
+    return None
 
 
 def _has_open_or(condition: str) -> bool:

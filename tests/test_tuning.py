@@ -262,6 +262,29 @@ def test_macro_of_the_rule_is_used(shadow, rules):
     assert quieted(made.yaml, told) == {first}
 
 
+def test_macro_of_two_rules_is_left_alone(shadow, tmp_path):
+    """What another rule names as well would silence that rule's alerts, so the rule is changed."""
+    file = tmp_path / "base.yaml"
+    file.write_text(RULES.replace("a or b", "a and not user_known_read_sensitive_files_activities"))
+    alerts, told = load(at(shadow, 1))
+    rules, _ = read_rules([file])
+    made = propose(alerts, SHADOW, chosen=list(told), form="condition", rules=rules)
+    (item,) = yaml.safe_load(made.yaml)
+
+    assert item["rule"] == SHADOW
+    assert item["condition"].startswith("and not (")
+
+
+def test_text_alerts_are_marked(shadow):
+    """Fields that were read from rendered text are used, and it is said."""
+    text = shadow["output"].encode() + b"\n"
+    alerts = fa.identify(fa.read_alerts(text)[0])
+    made = propose(alerts, SHADOW, chosen=list(alerts["alert_id"]))
+
+    assert made.yaml
+    assert any("rendered text" in note for note in made.notes)
+
+
 def test_condition_is_not_appended_behind_an_open_or(shadow, rules):
     """`a or b and not (...)` would silence b only."""
     alerts, told = load(at(shadow, 1) | {"rule": "Open or"})
