@@ -59,11 +59,10 @@ class Tuning:
         """What an attacker who wants to hide behind the proposal must meet, in one line."""
         if self.silencer is None:
             return ""
-        hard = ", ".join(name for name, _, known in self.matches if known.given_by != "attacker")
-        return (
-            f"To hide, an event must match every field of a row; {hard} are not its maker's to"
-            " write at will, the others are"
-        )
+        anchors = "; ".join(f"{name} ({one.anchor})" for name, _, one in self.matches if one.anchor)
+        free = ", ".join(name for name, _, one in self.matches if one.given_by == "attacker")
+        said = f"To hide, an event must match every field of a row. It rests on {anchors}"
+        return f"{said}; free text, so easily met: {free}" if free else said
 
     @property
     def claim(self) -> str:

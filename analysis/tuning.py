@@ -80,7 +80,8 @@ def propose(
     alerts = alerts if "alert_id" in alerts else identify(alerts)
     own = _alerts_of(alerts, rule)
     _check(own, chosen, fields, form)
-    sources = own["source"].astype("str").fillna("syscall").replace("syscalls", "syscall").unique()
+    # rendered text, and old versions of Falco, tell no source
+    sources = own["source"].astype("str").replace("syscalls", "syscall").dropna().unique()
     kept = own["alert_id"].isin(set(keep))
     ids = _most_frequent(own[~kept]) if chosen is None else set(chosen)
     wanted = own["alert_id"].isin(ids)
@@ -94,8 +95,9 @@ def propose(
     if not (wanted & ~kept).any():
         reason = "no alert repeats" if chosen is None else "all chosen alerts are to be kept"
         return replace(tuning, reason=reason)
+    source = str(sources[0]) if len(sources) else "syscall"
     lists = rules.lists if rules else {}
-    texts, left_out = _usable(own, wanted & ~kept, str(sources[0]), fields, lists)
+    texts, left_out = _usable(own, wanted & ~kept, source, fields, lists)
     tuning = replace(tuning, left_out=left_out)
     if not any(is_anchor(str(name), column[wanted & ~kept]) for name, column in texts.items()):
         reason = "no field of theirs says who acted but what an attacker may choose at will"

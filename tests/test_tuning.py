@@ -414,3 +414,21 @@ def test_command_prints_json(noisy):
     assert quieted(made["yaml"], told) == {
         one["alert_id"] for one in made["alerts"] if one["silenced"]
     }
+
+
+def test_what_it_rests_on_is_said(noisy):
+    """The anchors with what they pin down, and which fields are free text."""
+    alerts, _ = noisy
+    made = propose(alerts, SHADOW)
+
+    assert "It rests on proc.exepath (the path of the program file that ran);" in made.barrier
+    assert made.barrier.endswith("proc.name, proc.pname, proc.aname[2], proc.cmdline")
+
+
+def test_alerts_without_a_source_go_with_the_others(shadow):
+    """Rendered text tells no source: the rule has but one."""
+    other = at(shadow, 2)
+    del other["source"]
+    alerts, told = load(at(shadow, 1), other)
+
+    assert len(propose(alerts, SHADOW, chosen=list(told)).silenced) == len(told)
