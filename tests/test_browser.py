@@ -162,7 +162,9 @@ def test_keyboard_reaches_everything(opened):
     for _ in range(wanted - hidden - 1):
         opened.keyboard.press("Tab")
 
-    assert opened.evaluate("document.activeElement.matches('a, pre, summary, figure, button, input')")
+    assert opened.evaluate(
+        "document.activeElement.matches('a, pre, summary, figure, button, input')"
+    )
 
 
 def test_code_is_folded_away(opened):

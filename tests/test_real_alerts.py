@@ -8,6 +8,7 @@ import jsonschema
 import pytest
 
 import analysis as fa
+from analysis.knowledge import load_playbooks, playbook_for
 from analysis.report.document import document, schema
 
 from .conftest import SHARED
@@ -40,3 +41,23 @@ def test_each_alert_gives_a_case(path):
             for one in finding.evidence:
                 record = records[one.alert_id]
                 assert one.value == ((record.get("output_fields") or {}) | record)[one.field]
+
+
+@pytest.mark.skipif(not FILES, reason="no real alerts beside the checkout")
+def test_upstream_rules_have_playbooks_of_their_own(capsys):
+    """Each real alert of a rule that ships has a specific playbook; the share of all is printed."""
+    shipped = {(book.rule, book.source) for book in load_playbooks().values() if book.rule}
+    found = [one for path in FILES for one in read_rules_of(path)]
+    own = sum(not playbook_for(*one).generic for one in found)
+    upstream = sum(one in shipped for one in found)
+    with capsys.disabled():
+        print(f"\n{own} of {len(found)} real alerts have a playbook of their rule's own")  # noqa: T201
+
+    assert 0 < upstream == own
+
+
+def read_rules_of(path) -> list[tuple[str, str]]:
+    """Return rule and event source of each alert in a file."""
+    alerts, _ = fa.read_alerts(path)
+    sources = alerts["source"].astype("str").replace("syscalls", "syscall").fillna("syscall")
+    return list(zip(alerts["rule"].astype("str").fillna(""), sources, strict=True))
