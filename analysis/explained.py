@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from analysis.features import DERIVED, derive, event_sources
+from analysis.features import DERIVED, derived, event_sources
 from analysis.knowledge import Check, playbook_for, readings
 from analysis.knowledge.masks import each, met
 
@@ -90,7 +90,7 @@ def _column(name: str, alerts: pd.DataFrame, rows: Any) -> Any:
     """Return a field or a derived column at these rows; None where the frame has none."""
     if name in DERIVED:
         needed = [one for one in ("time", *DERIVED[name]) if one in alerts]
-        return derive(alerts[needed].iloc[rows])[name]
+        return derived(alerts[needed].iloc[rows], name)
     column = alerts.get(name)
     if column is None:
         return None

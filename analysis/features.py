@@ -104,30 +104,51 @@ def derive(alerts: pd.DataFrame) -> pd.DataFrame:
     """
     characters = hidden.find_hidden(alerts)
     alerts = decode_exe_flags(alerts)
+    made = {name: make(alerts) for name, make in _MAKERS.items()}
+    return alerts.assign(**made, **{str(name): column for name, column in characters.items()})
+
+
+def derived(alerts: pd.DataFrame, name: str) -> pd.Series:
+    """Return one column of DERIVED as `derive` would make it, and make no other."""
+    if name in _MAKERS:
+        return _MAKERS[name](alerts)
+    made = (
+        hidden.find_hidden(alerts) if name in hidden.COLUMNS.values() else decode_exe_flags(alerts)
+    )
+    return made[name]
+
+
+def _layered(alerts: pd.DataFrame) -> pd.Series:
+    decoded = decode_exe_flags(alerts)
+    layered: pd.Series = decoded["exe_upper_layer"] | decoded["exe_lower_layer"]
+    return layered
+
+
+def _inside(alerts: pd.DataFrame) -> pd.Series:
     container = text(alerts, "container.id")
-    inside = (container != "host").where(container.notna() & (container != "")).astype("boolean")
-    in_container, on_host = inside.fillna(value=False), ~inside.fillna(value=True)
-    start = whole(alerts, "container.start_ts", least=1)
-    since_start = _seconds(whole(alerts, "time") - start)
-    ctime = whole(alerts, "proc.exe_ino.ctime", least=1)
+    return (container != "host").where(container.notna() & (container != "")).astype("boolean")
+
+
+def _within(seconds: pd.Series, alerts: pd.DataFrame) -> pd.Series:
+    return seconds.where(_inside(alerts).fillna(value=False))
+
+
+def _since_start(alerts: pd.DataFrame) -> pd.Series:
+    return _seconds(whole(alerts, "time") - whole(alerts, "container.start_ts", least=1))
+
+
+def _age_at_start(alerts: pd.DataFrame) -> pd.Series:
+    told = whole(alerts, "proc.exe_ino.ctime_duration_proc_start")
     cloned = whole(alerts, "proc.pid.ts", least=1)
-    age = whole(alerts, "proc.exe_ino.ctime_duration_proc_start").fillna(cloned - ctime)
-    after = (ctime - start).fillna(
+    return _seconds(told.fillna(cloned - whole(alerts, "proc.exe_ino.ctime", least=1)))
+
+
+def _after_container(alerts: pd.DataFrame) -> pd.Series:
+    start = whole(alerts, "container.start_ts", least=1)
+    after = (whole(alerts, "proc.exe_ino.ctime", least=1) - start).fillna(
         whole(alerts, "proc.exe_ino.ctime_duration_pidns_start", least=1)  # told if positive only
     )
-    return alerts.assign(
-        exe_layered=alerts["exe_upper_layer"] | alerts["exe_lower_layer"],
-        exec_failed=_failed(alerts, EXEC_EVENTS),
-        open_failed=_open_failed(alerts),
-        memfd_name=text(alerts, "proc.exepath").str.extract(_MEMFD)[0],
-        terminal=_each(whole(alerts, "proc.tty", least=0, most=2**32 - 1), terminal_name),
-        in_container=inside,
-        container_age_s=since_start.where(in_container),
-        host_uptime_s=since_start.where(on_host),
-        exe_age_at_start_s=_seconds(age),
-        exe_after_container_s=_seconds(after).where(in_container),
-        **{str(name): column for name, column in characters.items()},
-    )
+    return _within(_seconds(after), alerts)
 
 
 def event_sources(alerts: pd.DataFrame) -> pd.Series:
@@ -214,3 +235,20 @@ def _each(values: pd.Series, function: Callable[[int], object]) -> pd.Series:
 
 def _seconds(nanoseconds: pd.Series) -> pd.Series:
     return nanoseconds.astype("Float64") / 1e9
+
+
+_MAKERS: dict[str, Callable[[pd.DataFrame], pd.Series]] = {
+    "exe_layered": _layered,
+    "exec_failed": lambda alerts: _failed(alerts, EXEC_EVENTS),
+    "open_failed": _open_failed,
+    "memfd_name": lambda alerts: text(alerts, "proc.exepath").str.extract(_MEMFD)[0],
+    "terminal": lambda alerts: _each(
+        whole(alerts, "proc.tty", least=0, most=2**32 - 1), terminal_name
+    ),
+    "in_container": _inside,
+    "container_age_s": lambda alerts: _within(_since_start(alerts), alerts),
+    "host_uptime_s": lambda alerts: _since_start(alerts).where(~_inside(alerts).fillna(value=True)),
+    "exe_age_at_start_s": _age_at_start,
+    "exe_after_container_s": _after_container,
+}
+"""How each derived column is made that is neither an exe flag nor about hidden characters."""
