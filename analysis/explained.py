@@ -89,8 +89,11 @@ def _met(condition: Condition, alerts: pd.DataFrame, rows: Any) -> Any:
 def _column(name: str, alerts: pd.DataFrame, rows: Any) -> Any:
     """Return a field or a derived column at these rows; None where the frame has none."""
     if name in DERIVED:
-        needed = [one for one in ("time", *DERIVED[name]) if one in alerts]
-        return derived(alerts[needed].iloc[rows], name)
+        # hidden characters may stand in any field
+        needed = (
+            [one for one in ("time", *DERIVED[name]) if one in alerts] if DERIVED[name] else alerts
+        )
+        return derived(alerts[list(needed)].iloc[rows], name)
     column = alerts.get(name)
     if column is None:
         return None

@@ -571,6 +571,14 @@ def test_a_name_alone_explains_nothing(memfd):
     assert correlated(posing).incidents["score"].tolist() == [40]
 
 
+def test_hidden_characters_explain_nothing(memfd):
+    """The test tool's exact shape with an override in a name: the report accuses, the score as well."""
+    turned = memfd | {"output_fields": memfd["output_fields"] | {"container.name": "lab\u202egpj"}}
+
+    assert fa.investigate(fa.read_alerts(lines(turned))[0]).disposition == "suspicious"
+    assert explain(fa.read_alerts(lines(turned))[0]).isna().all()
+
+
 def test_one_unexplained_alert_unexplains_the_incident(memfd):
     """A simulation with something else in its container is no simulation."""
     other = memfd | {"rule": "Odd", "time": "2024-10-05T16:08:30Z"}
