@@ -92,14 +92,9 @@ def gravest(dispositions: Iterable[str]) -> str:
     return max(dispositions, key=_GRAVITY.index)
 
 
-def names_in(claim: str) -> list[str]:
-    """Return the fields whose values a claim names."""
-    return PLACEHOLDER.findall(claim)
-
-
 def fill_claim(claim: str, facts: Mapping[str, Any]) -> str | None:
     """Put an alert's values into a sentence, visibly; None where a value is missing."""
-    if any(name not in facts for name in names_in(claim)):
+    if any(name not in facts for name in PLACEHOLDER.findall(claim)):
         return None
     return PLACEHOLDER.sub(lambda match: _spoken(match[1], facts[match[1]]), claim)
 
@@ -137,7 +132,7 @@ def _check(check: Check, exhibit: Exhibit) -> Finding | None:
     claim = fill_claim(check.claim, exhibit.facts) if verdict.holds else None
     if claim is None:
         return None
-    evidence = exhibit.cite((*verdict.fields, *names_in(check.claim), *check.cites))
+    evidence = exhibit.cite((*verdict.fields, *check.named, *check.cites))
     return Finding(
         claim,
         check.topic,

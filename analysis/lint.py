@@ -18,7 +18,6 @@ from analysis import knowledge
 from analysis.errors import PlaybookError
 from analysis.evidence import ENVELOPE_FIELDS
 from analysis.features import DERIVED
-from analysis.findings import names_in
 from analysis.intake import kind_of
 from analysis.lineage import field_level
 from analysis.quoting import placeholders
@@ -123,14 +122,14 @@ def _check(place: str, check: Check) -> Iterator[tuple[str, str, str]]:
     yield from _conditions(place, check)
     if not (check.all or check.any):
         yield place, "no condition: it would be claimed of every alert", "add all or any"
-    for name in names_in(check.claim):
+    for name in check.named:
         yield from _field(place, name)
     # a claim is dropped where a value it names is missing: fine, but it must be able to hold at all
     for condition in (*check.all, *check.any):
         if (
             condition.operator == "present"
             and not condition.value
-            and condition.field in names_in(check.claim)
+            and condition.field in check.named
         ):
             yield place, f"the claim names {condition.field}, which must be absent", "leave it out"
 
