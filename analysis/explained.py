@@ -35,30 +35,35 @@ def explain(alerts: pd.DataFrame) -> pd.Series:
         Reads `rule`, `source`, `unparsed`, and the fields that the checks of the rules' playbooks
         name, each where the frame has it.
     """
-    rules, sources = alerts["rule"].astype("category"), event_sources(alerts)
     codes = np.full(len(alerts), -1, dtype="int8")
-    width = len(sources.cat.categories)
-    kind = rules.cat.codes.to_numpy().astype("int64") * width + sources.cat.codes.to_numpy()
-    for one in np.flatnonzero(np.bincount(kind[kind >= 0])).tolist():
-        rule, source = divmod(one, width)
-        book = playbook_for(str(rules.cat.categories[rule]), str(sources.cat.categories[source]))
-        checks = [check for check in (*readings(), *book.check) if check.leads_to]
-        if any(check.leads_to in EXPLANATIONS for check in checks):
-            _explain(alerts, np.flatnonzero(kind == one), checks, codes)
+    checks = _checks(alerts)
+    for code, name in reversed(list(enumerate(EXPLANATIONS))):  # the first takes precedence
+        for check, rows in checks.items():
+            if check.leads_to == name:
+                codes[supporting(check, alerts, np.flatnonzero(rows))] = code
+    for check, rows in checks.items():
+        if check.leads_to in _ACCUSING:
+            codes[supporting(check, alerts, np.flatnonzero(rows & (codes >= 0)))] = -1
     if "unparsed" in alerts:  # a value that is no value of its field may be the one that accuses
         codes[alerts["unparsed"].notna().to_numpy()] = -1
     return pd.Series(pd.Categorical.from_codes(codes, pd.Index(EXPLANATIONS)), alerts.index)
 
 
-def _explain(alerts: pd.DataFrame, rows: Any, checks: list[Check], codes: Any) -> None:
-    for code, name in reversed(list(enumerate(EXPLANATIONS))):  # the first takes precedence
-        for check in checks:
-            if check.leads_to == name:
-                codes[supporting(check, alerts, rows)] = code
-    for check in checks:
-        if check.leads_to in _ACCUSING:
-            explained = rows[codes[rows] >= 0]
-            codes[supporting(check, alerts, explained)] = -1
+def _checks(alerts: pd.DataFrame) -> dict[Check, Any]:
+    """Return the checks that lead somewhere, and the alerts whose playbook has each: all its rules
+    at once, for most checks stand in many playbooks."""
+    rules, sources = alerts["rule"].astype("category"), event_sources(alerts)
+    width = len(sources.cat.categories)
+    kind = rules.cat.codes.to_numpy().astype("int64") * width + sources.cat.codes.to_numpy()
+    kinds: dict[Check, list[int]] = {}
+    for one in np.flatnonzero(np.bincount(kind[kind >= 0])).tolist():
+        rule, source = divmod(one, width)
+        book = playbook_for(str(rules.cat.categories[rule]), str(sources.cat.categories[source]))
+        checks = [check for check in (*readings(), *book.check) if check.leads_to]
+        if any(check.leads_to in EXPLANATIONS for check in checks):
+            for check in checks:
+                kinds.setdefault(check, []).append(one)
+    return {check: np.isin(kind, found) for check, found in kinds.items()}
 
 
 def supporting(check: Check, alerts: pd.DataFrame, rows: Any) -> Any:

@@ -290,4 +290,5 @@ def _condition(table: Mapping[str, Any], place: str) -> Condition:
             re.compile(value)
         except re.error as error:
             raise PlaybookError(place, f"pattern {value!r}", str(error)) from None
+    value = tuple(value) if isinstance(value, list) else value
     return Condition(table["field"], operators[0], value)
