@@ -23,6 +23,7 @@ from analysis.console import stop as _stop
 from analysis.errors import KitError
 from analysis.quoting import to_csv, visible
 from analysis.tune_command import tune
+from analysis.writeup_command import export, lab
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
@@ -173,14 +174,16 @@ def _cluster(address: str) -> Iterator[Executor]:
 def verify(folder: str) -> None:
     """Say whether any file of the reports in FOLDER changed since they were made.
 
-    Exit code 1: something changed, or there are no reports.
+    Write-ups and exports beside a report are no change; they are listed. Exit code 1: something changed, or there are no reports.
     """
-    from analysis.report.manifest import MANIFEST, digest  # noqa: PLC0415 - help must not wait
+    from analysis.report.manifest import MANIFEST, added, digest  # noqa: PLC0415 - help must not wait
     from analysis.report.manifest import verify as run  # noqa: PLC0415
     from analysis.report.shelf import Shelf  # noqa: PLC0415
 
     shelf = Shelf(folder)
     looked_at, changes = run(shelf)
+    for name in added(shelf):
+        _say(f"{name}: an analyst's own, held against nothing")
     for change in changes:
         click.echo(visible(str(change)))
     if changes:
@@ -272,4 +275,5 @@ def lint(folder: Path | None) -> None:
     sys.exit(1 if problems else 0)
 
 
-main.add_command(tune)
+for _command in (tune, lab, export):
+    main.add_command(_command)

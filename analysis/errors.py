@@ -7,6 +7,7 @@ KitError
 ├── SubjectError(LookupError)    nothing is known under the name asked for
 ├── TuningError(ValueError)      what is to be silenced cannot be: no such rule, alert or field
 ├── EvidenceError(ValueError)    a finding was about to be made without evidence
+├── ExportError(ValueError)      a notebook cannot be written up or exported, and what to do
 └── ReportError(RuntimeError)    a report's notebook failed
 """
 
@@ -55,6 +56,10 @@ class TuningError(KitError, ValueError):
 
 class EvidenceError(KitError, ValueError):
     """Raised when a claim would be made that no alert field supports."""
+
+
+class ExportError(KitError, ValueError):
+    """Raised when a notebook cannot be written up or exported: which, why, and what to do."""
 
 
 class ReportError(KitError, RuntimeError):

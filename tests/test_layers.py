@@ -30,7 +30,7 @@ LAYERS = [
     {"tables"},
     {"views"},
     {"report", "listing", "console"},
-    {"tune_command"},
+    {"tune_command", "writeup_command"},
     {"cli", "explorer"},
     {"__init__", "__main__"},
 ]

@@ -29,8 +29,9 @@ INK, FAINT, LINE, PAPER, MARK = "#1d2733", "#4f5b68", "#9aa7b4", "#eef2f6", "#8a
 CELL = 0.602  # width of a character of DejaVu Sans Mono, in ems; no common fallback is wider
 
 _STYLE: Any = {"svg.fonttype": "none", "font.size": 10}
-_SVG, _LINK = "http://www.w3.org/2000/svg", "{http://www.w3.org/1999/xlink}href"
-_KEPT = frozenset({"svg", "g", "path", "text", "tspan", "defs", "clipPath", "rect", "use"})
+SVG, _LINK = "http://www.w3.org/2000/svg", "{http://www.w3.org/1999/xlink}href"
+KEPT = frozenset({"svg", "g", "path", "text", "tspan", "defs", "clipPath", "rect", "use"})
+"""The elements that a picture is made of."""
 _FAMILIES = {"mono": "'DejaVu Sans Mono', Menlo, Consolas, monospace", "sans": "'DejaVu Sans', "
              "Verdana, Arial, sans-serif"}  # fmt: skip
 _PHONE = 300  # points; a wider figure is scrolled there, not shrunk
@@ -123,11 +124,11 @@ def _unstacked(text: str) -> str:
 
 def _plain(svg: bytes, alt: str) -> str:
     """Return matplotlib's SVG with attributes for style, without metadata, named by `alt`."""
-    ET.register_namespace("", _SVG)
+    ET.register_namespace("", SVG)
     root = ET.fromstring(svg)  # noqa: S314 - written by matplotlib just now
     for parent in root.iter():
         for child in list(parent):
-            if child.tag.removeprefix(f"{{{_SVG}}}") not in _KEPT:
+            if child.tag.removeprefix(f"{{{SVG}}}") not in KEPT:
                 parent.remove(child)
     used = {name for e in root.iter() for value in e.attrib.values() for name in _references(value)}
     for element in root.iter():

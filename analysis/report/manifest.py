@@ -20,6 +20,17 @@ if TYPE_CHECKING:
     from analysis.report.shelf import Shelf
 
 MANIFEST = "manifest.json"
+WRITEUP = "writeup.ipynb"
+"""An analyst's copy of a report's notebook."""
+
+ANALYSTS = frozenset(
+    {".ipynb_checkpoints", WRITEUP, "writeup.html", "writeup.md", "writeup.pdf", "writeup_files"}
+    | {"report.md", "report.pdf", "report_files"}
+)
+"""What an analyst may keep in a report's folder: the write-up, exports, what JupyterLab leaves.
+
+They stay when the report is made again, and no manifest vouches for them."""
+
 _TOOLS = ("falco-casebook", "pandas", "matplotlib", "papermill", "nbformat")
 
 
@@ -110,7 +121,7 @@ def verify(shelf: Shelf) -> tuple[int, list[Change]]:
 
     Every file is held against its report's manifest, every report's manifest against that of the
     folder. Who changes a file and every manifest above it is found by nobody but who kept the
-    digest of the folder's manifest elsewhere.
+    digest of the folder's manifest elsewhere. What an analyst added is no change, see `added`.
     """
     whole = read(shelf)
     if whole is None:
@@ -125,12 +136,23 @@ def verify(shelf: Shelf) -> tuple[int, list[Change]]:
             continue
         looked_at += len(made["outputs"])
         changes += _changes(shelf, folder, made)
-        listed = {*made["outputs"], MANIFEST}
+        listed = {*made["outputs"], MANIFEST, *ANALYSTS}
         added = sorted(set(shelf.names(folder)) - listed)
         changes += [Change(f"{folder}/{name}", "is in no manifest") for name in added]
     for name in sorted(set(shelf.names("")) - {MANIFEST, *whole["outputs"]} - known):
         changes.append(Change(name, "is in no manifest"))
     return looked_at, list(dict.fromkeys(changes))
+
+
+def added(shelf: Shelf) -> list[str]:
+    """Return what analysts keep in the reports' folders, which `verify` holds against nothing."""
+    known = {name.partition("/")[0] for name in (read(shelf) or {"outputs": {}})["outputs"]}
+    return [
+        f"{folder}/{name}"
+        for folder in sorted(known & set(shelf.names("")))
+        for name in shelf.names(folder)
+        if name in ANALYSTS
+    ]
 
 
 def _changes(shelf: Shelf, folder: str, made: Mapping[str, Any]) -> Iterator[Change]:

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from analysis.report.manifest import MANIFEST
+from analysis.report.manifest import ANALYSTS, MANIFEST
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -109,13 +109,17 @@ class Shelf:
             shutil.rmtree(folder, ignore_errors=True)
 
     def place(self, folder: Path, name: str) -> None:
-        """Put a folder that `making` lent in its place; one of that name is replaced."""
+        """Put a folder that `making` lent in its place; one of that name is replaced.
+
+        What an analyst kept in the former one comes along.
+        """
         if self._store is not None:
             self._place_in_store(folder, name)
             return
         target = Path(self.root) / name
         folder.chmod(self._folders)
         if target.exists():
+            _keep(target, folder)
             old = Path(tempfile.mkdtemp(prefix=folder.name, dir=self.root))
             os.replace(target, old)  # noqa: PTH105
             os.replace(folder, target)  # noqa: PTH105
@@ -130,8 +134,19 @@ class Shelf:
             self._store.rm_file(f"{self.root}/{name}/{MANIFEST}")
         for file in sorted(made, key=lambda one: one == MANIFEST):
             self._store.pipe_file(f"{self.root}/{name}/{file}", made[file])
-        for file in before - made.keys():
+        for file in before - made.keys() - ANALYSTS:
             self._store.rm_file(f"{self.root}/{name}/{file}")
+
+
+def _keep(former: Path, folder: Path) -> None:
+    """Copy what an analyst kept; moved, it would be lost with a run that dies here."""
+    for path in former.iterdir():
+        if path.name not in ANALYSTS:
+            continue
+        if path.is_dir():
+            shutil.copytree(path, folder / path.name)
+        else:
+            shutil.copy2(path, folder / path.name)
 
 
 def _host() -> str:
