@@ -19,6 +19,7 @@ from markupsafe import Markup, escape
 
 from analysis import facets, verdicts
 from analysis.case import investigate
+from analysis.counting import Facets
 from analysis.errors import KitError
 from analysis.figures.picture import counted
 from analysis.incidents import correlate
@@ -68,7 +69,10 @@ class Desk:
         self.store, self.out, self.by, self.gap = store, out, by, gap
         self.rows = self.alerts.groupby("incident_id", sort=False).indices
         self.points = score(self.alerts, self.incidents)
-        self.selected = self.alerts
+        self.counts = Facets(self.alerts, self.incidents)
+        self._number = self.alerts["alert_id"].nunique()
+        self.held = self._left = facets.asked(self.alerts)
+        self._asked: dict[str, Any] = {}
         self.case: Case | None = None
         self.marked = self._marks()
         self._pivot: tuple[str, str] | None = None
@@ -77,6 +81,11 @@ class Desk:
         self._build()
         self._refresh()
         self._draw()
+
+    @property
+    def selected(self) -> pd.DataFrame:
+        """The alerts that are selected."""
+        return facets.only(self.alerts, self.held)
 
     def _build(self) -> None:
         self.facets = {
@@ -167,16 +176,18 @@ class Desk:
         with self._told():
             since, until = self.time.value
             whole = self.time.index == (0, len(self.time.options) - 1)
-            left = facets.select(
-                self.alerts if self._pivot is None else facets.pivot(self.alerts, *self._pivot),
-                since=None if whole else since,
+            asked = {
+                "since": None if whole else since,
                 # the last moment belongs to the range
-                until=None if whole else until + pd.Timedelta(1),
-                query=self.query.value,
-            )
+                "until": None if whole else until + pd.Timedelta(1),
+                "query": self.query.value,
+                "pivot": self._pivot,
+            }
+            if asked != self._asked:
+                self._left, self._asked = facets.asked(self.alerts, **asked), asked
             chosen = {name: box.value for name, box in self.facets.items()}
-            self.selected = facets.select(left, chosen=chosen)
-            self._show_facets(facets.choices(left, chosen, self.selected))
+            self.held = self._left & self.counts.meets(chosen)
+            self._show_facets(self.counts.choices(self._left, chosen, self.held, most=MOST))
             self._show_incidents()
         self._open()
 
@@ -185,7 +196,7 @@ class Desk:
             own = counted[counted["facet"] == name]
             values = own["value"].astype("object").where(own["value"].notna(), None).tolist()
             numbers = dict(zip(values, own["alerts"], strict=True))
-            shown = values[:MOST] + [one for one in box.value if one not in values[:MOST]]
+            shown = values + [one for one in box.value if one not in values]
             options = [(label(one, numbers.get(one, 0)), one) for one in shown]
             if options != list(box.options):
                 kept = box.value
@@ -193,18 +204,18 @@ class Desk:
                 box.value = kept
 
     def _show_incidents(self) -> None:
-        rows = facets.queue(self.selected, self.incidents, self.marked)
+        numbers = self.counts.per_incident(self.held)
+        rows = self.counts.queue(self.held, self.marked, most=MOST)
         kept = self.listed.value
-        self.listed.options = [
-            (line(row), row["incident_id"]) for row in rows.head(MOST).to_dict("records")
-        ]
+        self.listed.options = [(line(row), row["incident_id"]) for row in rows.to_dict("records")]
         ids = [value for _, value in self.listed.options]
         self.listed.value = kept if kept in ids else None
         pivot = "" if self._pivot is None else f", pivot on {'='.join(self._pivot)}"
-        more = f" (the first {MOST} are listed)" if len(rows) > MOST else ""
-        number = self.selected["alert_id"].nunique()
-        every = counted(self.alerts["alert_id"].nunique(), "alert")
-        within = counted(len(rows), "incident")
+        several = int((numbers > 0).sum())
+        more = f" (the first {MOST} are listed)" if several > MOST else ""
+        number = int(numbers.sum())
+        every = counted(self._number, "alert")
+        within = counted(several, "incident")
         self.status.value = paragraph(f"{number:,} of {every} in {within}{more}{pivot}.")
 
     def _open(self, _: Any = None) -> None:

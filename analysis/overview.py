@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analysis.facets import FACETS, facets, tactics_held, values_of
+from analysis.counting import FACETS, tactics_held, values_of
+from analysis.facets import facets
 from analysis.folding import fold
 from analysis.knowledge import tactics
 from analysis.schema import TIME, require

@@ -23,7 +23,11 @@ Cell = dict[str, Any]
 MOST = 100
 """Rows of a table; a page that holds thousands is read by nobody."""
 NOTEBOOK_STYLE = (
-    "<style>.casebook td, .casebook th { text-align: left; vertical-align: top }</style>"
+    # twice the class: JupyterLab's own rule for cells is as specific as one of it
+    "<style>.casebook.casebook td, .casebook.casebook th { text-align: left; vertical-align: top } "
+    ".casebook caption { text-align: left } "
+    ".casebook .evidence { list-style: none; margin: 0; padding: 0 } "
+    ".casebook .origin { opacity: 0.7; font-size: 90% }</style>"
 )
 """What a notebook needs to show our tables well; a page has its own style and drops this one."""
 

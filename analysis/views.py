@@ -12,6 +12,7 @@ from markupsafe import Markup
 
 from analysis import figures, tables
 from analysis.figures import Picture
+from analysis.figures.picture import counted
 from analysis.quoting import visible
 from analysis.shown import NOTEBOOK_STYLE, Shown
 
@@ -77,9 +78,8 @@ def line(row: dict[Any, Any]) -> str:
     """Return an incident of `facets.queue` in one line, visible."""
     marked = f"[{row['verdict']}] " if isinstance(row["verdict"], str) else ""
     rules = visible(", ".join(row["rules"]) or "rule not named", longest=160)
-    return (
-        f"{row['score']:5.1f}  {marked}{rules}  ({row['selected']:,} of {row['alerts']:,} alerts)"
-    )
+    every = counted(row["alerts"], "alert")
+    return f"{row['score']:5.1f}  {marked}{rules}  ({row['selected']:,} of {every})"
 
 
 def _html(shown: Shown | Picture) -> str:

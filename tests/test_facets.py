@@ -126,8 +126,8 @@ def test_pivot_takes_every_value_as_written(loaded):
 def test_choices_show_what_else_could_be_chosen(loaded):
     """A facet's own choice does not hide its other values; the choice of another facet does."""
     chosen = {"user": ("root",)}
-    found = facets.select(loaded.alerts, chosen=chosen)
-    told = facets.choices(loaded.alerts, chosen, found)
+    index = facets.Facets(loaded.alerts)
+    told = index.choices(facets.asked(loaded.alerts), chosen, index.meets(chosen))
 
     assert counts(told[told["facet"] == "user"]) == {"root": 2, "=deploy x": 1, None: 1}
     assert counts(told[told["facet"] == "priority"]) == {"Notice": 2}

@@ -19,7 +19,7 @@ LAYERS = [
     {"features", "identity", "conversion", "verdicts"},
     {"processes", "explained", "forest", "grouping", "silencing"},
     {"joining", "tactics", "folding", "narrowing", "tuned"},
-    {"triage", "tuning", "querying"},
+    {"triage", "tuning", "querying", "counting"},
     {"facets"},
     {"incidents"},
     {"evidence", "overview"},

@@ -37,6 +37,12 @@ def run(*arguments: object):
     return CliRunner().invoke(main, [*map(str, arguments)])
 
 
+@pytest.fixture(autouse=True)
+def _signatures(tmp_path, monkeypatch):
+    """Signatures of trusted notebooks are kept apart from the user's own."""
+    monkeypatch.setenv("JUPYTER_DATA_DIR", str(tmp_path / "jupyter"))
+
+
 @pytest.fixture
 def reports_of_one(tmp_path, shell):
     """A folder of reports that holds the one of a hostile alert."""

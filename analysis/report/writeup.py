@@ -18,8 +18,9 @@ from analysis.quoting import visible
 from analysis.report.harmless import harmless
 from analysis.report.html import page
 from analysis.report.manifest import MANIFEST, WRITEUP, digest, read
-from analysis.report.markdown import markdown
+from analysis.report.markdown import markdown, own
 from analysis.report.shelf import Shelf
+from analysis.shown import NOTEBOOK_STYLE
 
 REPORT = "report.ipynb"
 SUFFIXES = {"html": ".html", "markdown": ".md", "pdf": ".pdf"}
@@ -38,8 +39,8 @@ _PRINT_SECONDS = 120
 def begin(folder: str | Path) -> tuple[Path, bool]:
     """Return the write-up of a report's folder, and whether the report is still the one it is of.
 
-    It is made where there is none: a copy of the executed notebook, with a cell for notes. One
-    that is there is never written over.
+    It is made where there is none: a copy of the executed notebook, harmless, with a cell for notes,
+    and signed for JupyterLab as trusted. One that is there is never written over.
 
     Raises
     ------
@@ -54,11 +55,12 @@ def begin(folder: str | Path) -> tuple[Path, bool]:
         return path, not filed.exists() or begun_from in (None, digest(filed.read_bytes()))
     if not filed.is_file():
         raise ExportError(f"{filed}: no such file; make the report first: falco-casebook report")
-    notebook = harmless(_notebook(filed))
+    notebook = _styled(harmless(_notebook(filed)))
     notebook.cells.insert(1, nbformat.v4.new_markdown_cell(_NOTES, id="case-notes"))
     notebook.metadata[_BEGUN_FROM] = digest(filed.read_bytes())
     with path.open("x", encoding="utf-8") as file:
         file.write(nbformat.writes(notebook) + "\n")
+    _trust(notebook)
     return path, True
 
 
@@ -103,6 +105,29 @@ def export(source: str | Path, to: str, out: str | Path | None = None) -> Path:
     else:
         shelf.write(target.name, text.encode())
     return target
+
+
+def _styled(notebook: Any) -> Any:
+    """Return a harmless notebook with its tables styled for JupyterLab, and no HTML in its words."""
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            cell.source = own(cell.source)
+        for output in cell.get("outputs", []):
+            if "text/html" in output.data:
+                output.data["text/html"] = NOTEBOOK_STYLE + output.data["text/html"]
+    return notebook
+
+
+def _trust(notebook: Any) -> None:
+    """Sign the notebook as one that the user trusts: else JupyterLab shows no picture of it.
+
+    What is in it was put together here, of what `harmless` lets through.
+    """
+    from nbformat.sign import NotebookNotary  # noqa: PLC0415 - heavy
+
+    notary = NotebookNotary()
+    notary.sign(notebook)
+    notary.store.close()
 
 
 def _notebook(path: Path) -> Any:
