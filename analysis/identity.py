@@ -7,6 +7,7 @@ source, the wrapper, the place in a file. Two events with equal fields in the sa
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -18,10 +19,11 @@ from analysis.schema import require
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
+    import duckdb
+
 _LARGE = pa.large_string()
 # ASCII's own separators: of a name and its value, and of two parts
 _UNIT, _RECORD = "\x1f", "chr(30)"
-_FEW = 100_000  # alerts that are not worth a second thread
 
 
 def identify(alerts: pd.DataFrame) -> pd.DataFrame:
@@ -55,8 +57,6 @@ def liken(alerts: pd.DataFrame, without: Collection[str]) -> pd.Series:
 
 def _digests(alerts: pd.DataFrame, prefix: str, without: frozenset[str] | None = None) -> Any:
     """Return a digest of each alert's content, with `prefix` before it; DuckDB uses all cores."""
-    import duckdb  # noqa: PLC0415 - nothing else here needs it
-
     fields = dict(_fields(alerts, without or ()))
     columns = {f"f{at}": _named(name, column) for at, (name, column) in enumerate(fields.items())}
     text = ", ".join(at if _is_label(column) else f"? || {at}" for at, column in columns.items())
@@ -74,11 +74,7 @@ def _digests(alerts: pd.DataFrame, prefix: str, without: frozenset[str] | None =
     time = "coalesce(time::VARCHAR, '')" if whole else "''"
     # rendered text starts with the clock
     output = "output" if whole else r"regexp_replace(output, '^[0-9:.]+: ', '')"
-    connection = duckdb.connect()
-    # it would print over the caller's terminal
-    connection.execute("SET enable_progress_bar = false")
-    if len(alerts) < _FEW:
-        connection.execute("SET threads = 1")
+    connection = _database().cursor()
     connection.register("alerts", pa.table(columns))
     # the names of fields are bound: a sensor's configuration chooses them. Where fields were read
     # from the text, or the date is not told, only the whole text tells
@@ -94,6 +90,17 @@ def _digests(alerts: pd.DataFrame, prefix: str, without: frozenset[str] | None =
         params=[prefix, *(name + _UNIT for name in unnamed)],
     )
     return pd.array(query.to_arrow_table()["digest"].cast(_LARGE), dtype="str")
+
+
+@cache
+def _database() -> duckdb.DuckDBPyConnection:
+    """Return the database of this process, in memory and empty: to open one starts threads."""
+    import duckdb  # noqa: PLC0415 - nothing else here needs it
+
+    connection = duckdb.connect()
+    # it would print over the caller's terminal
+    connection.execute("SET enable_progress_bar = false")
+    return connection
 
 
 def _is_partial(alerts: pd.DataFrame) -> Any:

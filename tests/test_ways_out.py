@@ -40,7 +40,7 @@ DOORS: dict[str, tuple[str, set[str]]] = {
     ),
     "HTML of pandas": ("to_html|to_latex|to_markdown|set_caption", set()),
     "templates": ("Environment|from_string|get_template", {
-        "quoting.py:templates", "shown.py:render",
+        "quoting.py:templates", "shown.py:render", "report/warm.py:_warm",
     }),
     "Markdown": ("html|markdown|new_markdown_cell|markdown2html", {"report/html.py:_blocks"}),
     "drawing": (

@@ -9,6 +9,7 @@ streams are ours, and write to the pipe. Nothing here knows of notebooks, paperm
 from __future__ import annotations
 
 import builtins
+import gc
 import io
 import os
 import signal
@@ -38,6 +39,7 @@ import analysis.case
 import analysis.figures
 import analysis.tables  # noqa: F401 - for the notebooks
 from analysis import knowledge
+from analysis.quoting import templates
 
 _HELD = 1 << 16  # characters that a stream holds before it sends them
 
@@ -50,6 +52,7 @@ def serve(descriptor: int) -> None:
         while True:
             word, pipes, _, _ = socket.recv_fds(asked, 1, 1)
             if not word:  # who asked is gone
+                gc.unfreeze()
                 return
             if os.fork() == 0:
                 signal.signal(signal.SIGCHLD, signal.SIG_DFL)
@@ -192,13 +195,18 @@ def _shell(pipe: Connection) -> Any:
 
 
 def _warm() -> None:
-    """Fill what is worked out once per process: fonts, knowledge files, pandas' own caches."""
+    """Fill what is worked out once per process: fonts, templates, knowledge, pandas' own caches."""
     figure = matplotlib.figure.Figure()
     figure.subplots().set_title("warm")
     figure.savefig(io.BytesIO(), format="svg")
     pd.DataFrame({"time": pd.to_datetime(["2025-01-01"], utc=True)}).to_dict("records")
-    knowledge.load_playbooks()
-    knowledge.readings()
+    for name in templates().list_templates():
+        templates().get_template(name)
+    for known in (knowledge.readings, knowledge.known_fields, knowledge.joins, knowledge.weights):
+        known()
+    # a fork's first collection of garbage would copy all that is shared with us
+    gc.collect()
+    gc.freeze()
 
 
 if __name__ == "__main__":
