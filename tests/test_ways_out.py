@@ -64,7 +64,7 @@ DOORS: dict[str, tuple[str, set[str]]] = {
     "parameters of a notebook": (
         "execute_notebook|parameterize_notebook|new_code_cell", {"report/job.py:_execute"},
     ),
-    "SQL": ("sql|execute|executemany|read_sql", {"intake/duck.py:batches", "identity.py:_digests", "verdicts.py:_add", "verdicts.py:_now",
+    "SQL": ("sql|execute|executemany|read_sql", {"intake/duck.py:batches", "identity.py:_database", "identity.py:_digests", "verdicts.py:_add", "verdicts.py:_now",
          "verdicts.py:_rows", "verdicts.py:mark"}),
     "spreadsheets": ("to_csv|to_excel|writerow|writerows|DictWriter", {"quoting.py:to_csv"}),
 }  # fmt: skip
