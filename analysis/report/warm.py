@@ -47,6 +47,7 @@ _HELD = 1 << 16  # characters that a stream holds before it sends them
 def serve(descriptor: int) -> None:
     """Fork once for each pipe that comes over the socket, until its other end is closed."""
     _warm()
+    gc.freeze()  # a fork's first collection of garbage would copy all that is shared with us
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # forks are not waited for: their pipes tell
     with socket.socket(fileno=descriptor) as asked:
         while True:
@@ -204,9 +205,6 @@ def _warm() -> None:
         templates().get_template(name)
     for known in (knowledge.readings, knowledge.known_fields, knowledge.joins, knowledge.weights):
         known()
-    # a fork's first collection of garbage would copy all that is shared with us
-    gc.collect()
-    gc.freeze()
 
 
 if __name__ == "__main__":
