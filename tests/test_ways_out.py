@@ -40,13 +40,13 @@ DOORS: dict[str, tuple[str, set[str]]] = {
     ),
     "HTML of pandas": ("to_html|to_latex|to_markdown|set_caption", set()),
     "templates": ("Environment|from_string|get_template", {
-        "quoting.py:templates", "shown.py:render", "report/warm.py:_warm",
+        "quoting.py:templates", "shown.py:render", "report/warm.py:warm_up",
     }),
     "Markdown": ("html|markdown|new_markdown_cell|markdown2html", {"report/html.py:_blocks"}),
     "drawing": (
         ("text|annotate|set_title|suptitle|set_xlabel|set_ylabel|set_xticklabels|set_yticklabels"
         "|legend|figtext|table|set_label|bar_label|set_url|set_gid"),
-        {"figures/picture.py:write", "report/warm.py:_warm"},
+        {"figures/picture.py:write", "report/warm.py:warm_up"},
     ),
     "terminal": ("print|secho|echo|pprint", {
         "cli.py:report", "cli.py:convert", "cli.py:explain", "cli.py:lint", "console.py:say",

@@ -46,7 +46,7 @@ _HELD = 1 << 16  # characters that a stream holds before it sends them
 
 def serve(descriptor: int) -> None:
     """Fork once for each pipe that comes over the socket, until its other end is closed."""
-    _warm()
+    warm_up()
     gc.freeze()  # a fork's first collection of garbage would copy all that is shared with us
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # forks are not waited for: their pipes tell
     with socket.socket(fileno=descriptor) as asked:
@@ -195,7 +195,7 @@ def _shell(pipe: Connection) -> Any:
     return shell
 
 
-def _warm() -> None:
+def warm_up() -> None:
     """Fill what is worked out once per process: fonts, templates, knowledge, pandas' own caches."""
     figure = matplotlib.figure.Figure()
     figure.subplots().set_title("warm")

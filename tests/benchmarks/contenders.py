@@ -234,7 +234,7 @@ def reports_floor(count: str) -> int:
     import analysis.tables  # noqa: F401 - before the forks
     from analysis.report import warm
 
-    warm._warm()
+    warm.warm_up()
     cells = nbformat.read("notebooks/incident_report.ipynb", 4).cells
     code = [cell.source for cell in cells if cell.cell_type == "code"]
     with tempfile.TemporaryDirectory() as out:
@@ -257,11 +257,11 @@ def _plain(code: list[str], path: str) -> int:
 
     names = {"display": display}
     for at, source in enumerate(code):
-        exec(source, names)  # noqa: S102 - our own notebook
+        exec(source, names)
         if at == 0:
             names["alerts_path"] = path  # type: ignore[assignment]
         elif not source.lstrip().startswith(("display", "import")):
-            display(eval(source, names))  # noqa: S307
+            display(eval(source, names))
     Path(path).with_suffix(".html").write_text("".join(shown), encoding="utf-8")
     return 1
 
