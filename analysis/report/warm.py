@@ -17,6 +17,7 @@ import socket
 import sys
 from functools import partial
 from importlib import import_module
+from importlib.resources import files
 from multiprocessing.connection import Connection
 from types import SimpleNamespace
 from typing import Any, NoReturn
@@ -39,6 +40,7 @@ import analysis.case
 import analysis.figures
 import analysis.tables  # noqa: F401 - for the notebooks
 from analysis import knowledge
+from analysis.knowledge.loading import load
 from analysis.quoting import templates
 
 _HELD = 1 << 16  # characters that a stream holds before it sends them
@@ -203,6 +205,9 @@ def warm_up() -> None:
     pd.DataFrame({"time": pd.to_datetime(["2025-01-01"], utc=True)}).to_dict("records")
     for name in templates().list_templates():
         templates().get_template(name)
+    for file in files("analysis.knowledge").iterdir():
+        if file.name.endswith(".toml"):
+            load(file.name)
     for known in (knowledge.readings, knowledge.known_fields, knowledge.joins, knowledge.weights):
         known()
 
