@@ -36,39 +36,43 @@ def explain(alerts: pd.DataFrame) -> pd.Series:
         name, each where the frame has it.
     """
     codes = np.full(len(alerts), -1, dtype="int8")
-    checks = _checks(alerts)
+    kind, checks = _checks(alerts)
     for code, name in reversed(list(enumerate(EXPLANATIONS))):  # the first takes precedence
-        for check, rows in checks.items():
+        for check, has_it in checks.items():
             if check.leads_to == name:
-                codes[supporting(check, alerts, np.flatnonzero(rows))] = code
-    for check, rows in checks.items():
+                codes[supporting(check, alerts, np.flatnonzero(has_it[kind]))] = code
+    for check, has_it in checks.items():
         if check.leads_to in _ACCUSING:
-            codes[supporting(check, alerts, np.flatnonzero(rows & (codes >= 0)))] = -1
+            explained = np.flatnonzero(codes >= 0)
+            codes[supporting(check, alerts, explained[has_it[kind[explained]]])] = -1
     if "unparsed" in alerts:  # a value that is no value of its field may be the one that accuses
         codes[alerts["unparsed"].notna().to_numpy()] = -1
     return pd.Series(pd.Categorical.from_codes(codes, pd.Index(EXPLANATIONS)), alerts.index)
 
 
-def _checks(alerts: pd.DataFrame) -> dict[Check, Any]:
-    """Return the checks that lead somewhere, and the alerts whose playbook has each: all its rules
-    at once, for most checks stand in many playbooks."""
+def _checks(alerts: pd.DataFrame) -> tuple[Any, dict[Check, Any]]:
+    """Return the kind of each alert, by rule and source, and of each check which kinds have it.
+
+    Most checks stand in many playbooks, and are asked of all their alerts at once.
+    """
     rules, sources = alerts["rule"].astype("category"), event_sources(alerts)
     width = len(sources.cat.categories)
     kind = rules.cat.codes.to_numpy().astype("int64") * width + sources.cat.codes.to_numpy()
-    kinds: dict[Check, list[int]] = {}
+    kinds = (len(rules.cat.categories) + 1) * width  # the last, counted from the end: no rule
+    found: dict[Check, Any] = {}
     for one in np.flatnonzero(np.bincount(kind[kind >= 0])).tolist():
         rule, source = divmod(one, width)
         book = playbook_for(str(rules.cat.categories[rule]), str(sources.cat.categories[source]))
         checks = [check for check in (*readings(), *book.check) if check.leads_to]
         if any(check.leads_to in EXPLANATIONS for check in checks):
             for check in checks:
-                kinds.setdefault(check, []).append(one)
-    return {check: np.isin(kind, found) for check, found in kinds.items()}
+                found.setdefault(check, np.zeros(kinds, dtype=bool))[one] = True
+    return kind, found
 
 
 def supporting(check: Check, alerts: pd.DataFrame, rows: Any) -> Any:
     """Return of these rows those whose alerts support a check, as `judge` would decide."""
-    for condition in sorted(check.all, key=lambda one: one.field in DERIVED):  # the dear ones last
+    for condition in sorted(check.all, key=_is_dear):  # the dear ones last
         rows = rows[_met(condition, alerts, rows)]
     if check.any:
         rows = rows[_any_met(check.any, alerts, rows)]
@@ -79,6 +83,10 @@ def supporting(check: Check, alerts: pd.DataFrame, rows: Any) -> Any:
         known = each(column, lambda _: True) if column is not None else np.zeros(len(rows), bool)
         rows = rows[known]
     return rows
+
+
+def _is_dear(condition: Condition) -> tuple[bool, bool]:
+    return condition.field in DERIVED, condition.operator.endswith(("matches", "named"))
 
 
 def _any_met(conditions: Iterable[Condition], alerts: pd.DataFrame, rows: Any) -> Any:

@@ -119,7 +119,7 @@ def derived(alerts: pd.DataFrame, name: str) -> pd.Series:
 
 
 def _layered(alerts: pd.DataFrame) -> pd.Series:
-    decoded = decode_exe_flags(alerts)
+    decoded = alerts if "exe_upper_layer" in alerts else decode_exe_flags(alerts)
     layered: pd.Series = decoded["exe_upper_layer"] | decoded["exe_lower_layer"]
     return layered
 

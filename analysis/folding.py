@@ -81,12 +81,6 @@ def fold(alerts: pd.DataFrame) -> pd.DataFrame:
     return ordered[[*columns, "first_seen", "last_seen", "members"]]
 
 
-def duplicates(alerts: pd.DataFrame) -> pd.DataFrame:
-    """Return of `fold` what happened more than once: several alerts, or several deliveries."""
-    folded = fold(alerts)
-    return folded[folded["records"] > 1].reset_index(drop=True)
-
-
 def _single(columns: Iterable[str]) -> frozenset[str]:
     """Return the columns that say which single event an alert is about."""
     table = joining()["repetition"]

@@ -7,11 +7,9 @@ source, the wrapper, the place in a file. Two events with equal fields in the sa
 
 from __future__ import annotations
 
-import hashlib
-from itertools import pairwise
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -21,10 +19,11 @@ from analysis.schema import require
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
+    import duckdb
+
 _LARGE = pa.large_string()
 # ASCII's own separators: of a name and its value, and of two parts
 _UNIT, _RECORD = "\x1f", "chr(30)"
-_BATCH = 100_000  # alerts that are hashed while the next are joined
 
 
 def identify(alerts: pd.DataFrame) -> pd.DataFrame:
@@ -57,25 +56,7 @@ def liken(alerts: pd.DataFrame, without: Collection[str]) -> pd.Series:
 
 
 def _digests(alerts: pd.DataFrame, prefix: str, without: frozenset[str] | None = None) -> Any:
-    """Return a digest of each alert, with `prefix` before it."""
-    digests: list[str] = []
-    for content in _contents(alerts, without):
-        _, offsets, text = content.buffers()
-        ends = np.frombuffer(offsets, "int64")[content.offset :][: len(content) + 1].tolist()
-        held = memoryview(text or b"")
-        # hashlib has no form for whole columns, and is still the fastest SHA-256 at hand; this
-        # loop is the cost of an id that cannot be forged
-        digests += [
-            f"{prefix}{hashlib.sha256(held[start:end]).hexdigest()[:16]}"
-            for start, end in pairwise(ends)
-        ]
-    return pd.array(digests, dtype="str")
-
-
-def _contents(alerts: pd.DataFrame, without: frozenset[str] | None) -> Iterator[pa.Array]:
-    """Yield the content of the alerts as text, in order; DuckDB joins it on all cores."""
-    import duckdb  # noqa: PLC0415 - nothing else here needs it
-
+    """Return a digest of each alert's content, with `prefix` before it; DuckDB uses all cores."""
     fields = dict(_fields(alerts, without or ()))
     columns = {f"f{at}": _named(name, column) for at, (name, column) in enumerate(fields.items())}
     text = ", ".join(at if _is_label(column) else f"? || {at}" for at, column in columns.items())
@@ -93,27 +74,33 @@ def _contents(alerts: pd.DataFrame, without: frozenset[str] | None) -> Iterator[
     time = "coalesce(time::VARCHAR, '')" if whole else "''"
     # rendered text starts with the clock
     output = "output" if whole else r"regexp_replace(output, '^[0-9:.]+: ', '')"
-    connection = duckdb.connect()
-    # it would print over the caller's terminal
-    connection.execute("SET enable_progress_bar = false")
-    if len(alerts) < _BATCH:  # not worth a second thread
-        connection.execute("SET threads = 1")
+    connection = _database().cursor()
     connection.register("alerts", pa.table(columns))
     # the names of fields are bound: a sensor's configuration chooses them. Where fields were read
     # from the text, or the date is not told, only the whole text tells
     query = connection.sql(
         f"""
-        SELECT concat_ws({_RECORD},
+        SELECT ? || left(sha256(concat_ws({_RECORD},
             {time}, coalesce(rule, ''), coalesce(host, ''),
             if(coalesce(source, 'syscalls') = 'syscalls', 'syscall', source),
             fields, if(partial OR fields = '', coalesce({output}, ''), ''), coalesce(unparsed, '')
-        ) AS content
+        )), 16) AS digest
         FROM (SELECT *, concat_ws({_RECORD}, '', {text or "NULL"}) AS fields FROM alerts)
         """,  # noqa: S608 - made of our own names alone
-        params=[name + _UNIT for name in unnamed],
+        params=[prefix, *(name + _UNIT for name in unnamed)],
     )
-    for batch in query.to_arrow_reader(_BATCH):
-        yield batch["content"].cast(_LARGE)
+    return pd.array(query.to_arrow_table()["digest"].cast(_LARGE), dtype="str")
+
+
+@cache
+def _database() -> duckdb.DuckDBPyConnection:
+    """Return the database of this process, in memory and empty: to open one starts threads."""
+    import duckdb  # noqa: PLC0415 - nothing else here needs it
+
+    connection = duckdb.connect()
+    # it would print over the caller's terminal
+    connection.execute("SET enable_progress_bar = false")
+    return connection
 
 
 def _is_partial(alerts: pd.DataFrame) -> Any:

@@ -8,7 +8,7 @@ Sources: Falco `userspace/engine/formats.cpp` (envelope), `falco_common.cpp` (pr
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -57,6 +57,13 @@ REJECTS = ("origin_file", "origin_line", "origin_offset", "origin_length", "reas
 
 FIELD_MISSING = ("<NA>",)
 """Strings by which Falco says 'no value' inside JSON (user and group names without an entry)."""
+
+
+class Kept(dict[str, Any]):
+    """A mapping that is not copied: pandas copies what `attrs` holds with every operation."""
+
+    def __deepcopy__(self, _: Any) -> Kept:
+        return self
 
 
 def require(frame: pd.DataFrame, columns: Sequence[str], *, by: str) -> None:

@@ -6,10 +6,12 @@ import re
 import shutil
 from typing import TYPE_CHECKING
 
+import pandas as pd
 import pytest
 from click.testing import CliRunner
 
 from analysis.cli import main
+from analysis.report.index import index
 
 from .conftest import lines, story
 from .test_notebooks import SECTIONS
@@ -185,3 +187,39 @@ def test_prints_to_pages(opened):
     opened.emulate_media(media="print")
     if opened.locator("nav").count():
         assert not opened.locator("nav").is_visible()
+
+
+def test_an_index_of_thousands_is_filtered_and_sorted(browser, tmp_path):
+    """Of 5,000 incidents: a word leaves those that have it, a heading puts the first on top."""
+    seen = [1_772_359_200 * 10**9 + number * 10**9 for number in range(5_000)]
+    reports = {
+        f"inc-{number:016x}": {
+            "score": float(number % 97),
+            "summands": ["+5 rarity: seen once"],
+            "priority": ("Notice", "Critical")[number % 2],
+            "rules": ["Terminal shell in container"],
+            "alerts": number,
+            "hosts": [f"node-{number % 50}"],
+            "containers": [f"{number:012x}"],
+            "first_seen": f"{pd.Timestamp(at, unit='ns', tz='UTC'):%Y-%m-%d %H:%M:%S}",
+            "last_seen": "",
+            "seen_ns": [at, at + 10**9],
+            "disposition": "needs review",
+            "error": "",
+        }
+        for number, at in enumerate(seen)
+    }
+    path = tmp_path / "index.html"
+    path.write_text(index(reports), encoding="utf-8")
+    page = browser.new_page(viewport={"width": 1280, "height": 900})
+    page.goto(path.as_uri())
+    rows = page.locator("table.incidents tbody tr:visible")
+
+    page.get_by_text("5000 of 5000, the first 500 shown").wait_for()
+    page.get_by_role("searchbox").fill("NODE-7 critical")
+    page.get_by_text("100 of 5000").wait_for()
+    page.get_by_role("button", name="Alerts").click()
+
+    assert rows.count() == 100
+    assert "inc-000000000000135d" in rows.first.inner_text()  # the one of 4,957 alerts
+    page.close()

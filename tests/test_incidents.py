@@ -16,7 +16,7 @@ from analysis.errors import AlertSchemaError
 from analysis.evidence import Evidence, Exhibit, exhibits
 from analysis.explained import EXPLANATIONS, explain
 from analysis.findings import Finding, disposition, find
-from analysis.folding import duplicates, fold
+from analysis.folding import fold
 from analysis.knowledge import playbook_for, tactics, weights
 from analysis.tactics import tactics_of
 from analysis.triage import score
@@ -135,7 +135,8 @@ def test_a_real_intrusion_ranks_before_the_noise():
 
     assert [len(rules) for rules in drawn(found)] == [5, 5000]
     assert sorted(found.incidents["alerts"]) == [5, 5000]
-    folded = duplicates(found.alerts)
+    folded = fold(found.alerts)
+    folded = folded[folded["records"] > 1]
     assert folded["alerts"].tolist() == [5000]
     assert folded["what"].tolist() == [
         "proc.name=tar proc.cmdline=tar -c /etc container.id=99aabbccddee"

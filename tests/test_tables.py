@@ -30,7 +30,7 @@ def repeated(shell) -> fa.Case:
 
 def test_duplicates_are_one_row(repeated):
     """How many alerts, how often received, from when to when; text escaped."""
-    shown = tables.duplicates(repeated.alerts)
+    shown = tables.duplicates(repeated.folded)
 
     assert "| 2 | 3 | 2026-03-01 10:00:01.000000001 | 2026-03-01 10:00:02.000000001" in shown.text
     assert len(shown.text.splitlines()) == 3
@@ -40,7 +40,7 @@ def test_duplicates_are_one_row(repeated):
 
 def test_nothing_repeated(memfd):
     """Says so."""
-    assert tables.duplicates(case(memfd).alerts).text == "No alert was repeated."
+    assert tables.duplicates(case(memfd).folded).text == "No alert was repeated."
 
 
 def test_several_alerts_are_told_once_each_thing(repeated):

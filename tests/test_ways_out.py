@@ -42,7 +42,7 @@ DOORS: dict[str, tuple[str, set[str]]] = {
     ),
     "HTML of pandas": ("to_html|to_latex|to_markdown|set_caption", set()),
     "templates": ("Environment|from_string|get_template", {
-        "quoting.py:templates", "shown.py:render",
+        "quoting.py:templates", "shown.py:render", "report/warm.py:warm_up",
     }),
     "Markdown": ("html|markdown|new_markdown_cell|markdown2html|create_markdown", {
         "report/html.py:_markdown", "report/markdown.py:_parser",
@@ -52,7 +52,7 @@ DOORS: dict[str, tuple[str, set[str]]] = {
     "drawing": (
         ("text|annotate|set_title|suptitle|set_xlabel|set_ylabel|set_xticklabels|set_yticklabels"
         "|legend|figtext|table|set_label|bar_label|set_url|set_gid"),
-        {"figures/picture.py:write", "report/warm.py:_warm"},
+        {"figures/picture.py:write", "report/warm.py:warm_up"},
     ),
     "terminal": ("print|secho|echo|pprint", {
         "cli.py:report", "cli.py:convert", "cli.py:explain", "cli.py:lint", "console.py:say",
@@ -75,7 +75,7 @@ DOORS: dict[str, tuple[str, set[str]]] = {
     "parameters of a notebook": (
         "execute_notebook|parameterize_notebook|new_code_cell", {"report/job.py:_execute"},
     ),
-    "SQL": ("sql|execute|executemany|read_sql", {"intake/duck.py:batches", "identity.py:_contents", "verdicts.py:_add", "verdicts.py:_now",
+    "SQL": ("sql|execute|executemany|read_sql", {"intake/duck.py:batches", "identity.py:_database", "identity.py:_digests", "verdicts.py:_add", "verdicts.py:_now",
          "verdicts.py:_rows", "verdicts.py:mark"}),
     "spreadsheets": ("to_csv|to_excel|writerow|writerows|DictWriter", {"quoting.py:to_csv"}),
 }  # fmt: skip

@@ -22,7 +22,7 @@ from analysis.intake.sniff import sniff
 from analysis.intake.sources import Content, Source, iter_contents, local_file
 from analysis.intake.template import templates
 from analysis.quoting import visible
-from analysis.schema import ENVELOPE, REJECTS
+from analysis.schema import ENVELOPE, REJECTS, Kept
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -114,7 +114,7 @@ def read_alerts(
                         bar.update(table["origin_offset"][-1].as_py() - bar.n)
                     tables.append(_chosen(table, chosen))
     alerts = kinds.frame(_joined(tables, chosen.columns))
-    alerts.attrs |= {"held": held, "own": own}
+    alerts.attrs |= {"held": Kept(held), "own": Kept(own)}
     return alerts, rejects_frame(rejects)
 
 

@@ -27,20 +27,6 @@ class Verdict:
     needs: tuple[str, ...] = ()
 
 
-_HOLDS: dict[str, Callable[[Any, Any], bool]] = {
-    "is": lambda have, want: have == want,
-    "is_not": lambda have, want: have != want,
-    "in": lambda have, want: have in want,
-    "not_in": lambda have, want: have not in want,
-    "matches": lambda have, want: re.search(want, str(have)) is not None,
-    "not_matches": lambda have, want: re.search(want, str(have)) is None,
-    "named": lambda have, want: re.search(names()[want], str(have)) is not None,
-    "not_named": lambda have, want: re.search(names()[want], str(have)) is None,
-    "above": lambda have, want: have > want,
-    "below": lambda have, want: have < want,
-}
-
-
 def test(condition: Condition, facts: Mapping[str, Any]) -> bool | None:
     """Return whether `facts` meet one condition; None where its field is not known."""
     if condition.operator == "present":
@@ -48,7 +34,31 @@ def test(condition: Condition, facts: Mapping[str, Any]) -> bool | None:
     have = facts.get(condition.field)
     if have is None or (condition.operator in ("above", "below") and not _is_number(have)):
         return None
-    return bool(_HOLDS[condition.operator](have, condition.value))
+    return question(condition)(have)
+
+
+def question(condition: Condition) -> Callable[[Any], bool]:
+    """Return what a condition asks of a value that is there; a pattern is looked up once."""
+    return _QUESTIONS[condition.operator](condition.value)
+
+
+def _search(pattern: str, found: bool = True) -> Callable[[Any], bool]:
+    search = re.compile(pattern).search
+    return lambda have: (search(str(have)) is not None) == found
+
+
+_QUESTIONS: dict[str, Callable[[Any], Callable[[Any], bool]]] = {
+    "is": lambda want: lambda have: bool(have == want),
+    "is_not": lambda want: lambda have: bool(have != want),
+    "in": lambda want: lambda have: have in want,
+    "not_in": lambda want: lambda have: have not in want,
+    "matches": _search,
+    "not_matches": lambda want: _search(want, found=False),
+    "named": lambda want: _search(names()[want]),
+    "not_named": lambda want: _search(names()[want], found=False),
+    "above": lambda want: lambda have: _is_number(have) and have > want,
+    "below": lambda want: lambda have: _is_number(have) and have < want,
+}
 
 
 def _is_number(value: Any) -> bool:

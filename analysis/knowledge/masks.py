@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pyarrow.compute as pc
 
-from analysis.knowledge.conditions import test
+from analysis.knowledge.conditions import question
 from analysis.schema import FIELD_MISSING
 
 if TYPE_CHECKING:
@@ -28,14 +28,14 @@ def met(condition: Condition, column: pd.Series | None, length: int) -> Any:
         return np.full(length, absent)
     if condition.operator == "present":
         return each(column, lambda _: True) == condition.value
-    return each(column, lambda value: bool(test(condition, {condition.field: value})))
+    return each(column, question(condition))
 
 
-def each(column: pd.Series, question: Callable[[Any], bool]) -> Any:
-    """Return `question` of each value, asked once per distinct value; of a missing one, False."""
+def each(column: pd.Series, asked: Callable[[Any], bool]) -> Any:
+    """Return `asked` of each value, asked once per distinct value; of a missing one, False."""
     codes, values = coded(column)
     # the last answer is that of code -1
-    answers = [value not in FIELD_MISSING and question(value) for value in values]
+    answers = [value not in FIELD_MISSING and asked(value) for value in values]
     return np.array([*answers, False], dtype=bool)[codes]
 
 
@@ -45,6 +45,8 @@ def coded(column: pd.Series) -> tuple[Any, list[Any]]:
     Times and durations are integers [ns]; a list is its items joined by commas.
     """
     if isinstance(column.dtype, pd.CategoricalDtype):
+        if len(column) < len(column.cat.categories):
+            column = column.cat.remove_unused_categories()
         return column.cat.codes.to_numpy(), column.cat.categories.tolist()
     if isinstance(column.dtype, pd.ArrowDtype):
         lists = column.array.__arrow_array__()

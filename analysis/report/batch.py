@@ -97,6 +97,8 @@ def write_reports(
     ValueError
         If there is no incident of a wanted id, or `gap` or `by` is none.
     """
+    if fork and executor is None:
+        kernels.start_server()  # its imports go on beside ours
     alerts, known, _ = correlate(alerts, gap=gap, by=by)
     if unknown := sorted(set(incidents) - set(known["incident_id"])):
         raise ValueError(f"no incident {', '.join(unknown)}")
@@ -116,8 +118,6 @@ def write_reports(
         "timeout": timeout,
         "fork": fork,
     }
-    if fork and executor is None:
-        kernels.start_server()  # its imports go on beside ours
     outcomes: list[Outcome] = []
     at_once = workers or os.cpu_count() or 1
     try:

@@ -8,6 +8,7 @@ report that fails is filed as well, with its cause, what was run and what it was
 from __future__ import annotations
 
 import json
+import sys
 import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -126,9 +127,7 @@ def _make(job: Job, folder: Path) -> str:
 
 
 def _execute(job: Job, folder: Path) -> tuple[Any, dict[str, Any] | None]:
-    import nbformat  # noqa: PLC0415 - heavy, and needed only where a notebook is run
-    import papermill  # noqa: PLC0415
-
+    nbformat, papermill = _libraries()
     wanted = Harvest(_HARVEST)
     try:
         papermill.execute_notebook(
@@ -149,6 +148,25 @@ def _execute(job: Job, folder: Path) -> tuple[Any, dict[str, Any] | None]:
             text = nbformat.writes(wanted.notebook)
             (folder / NOTEBOOK).write_text(text + "\n", encoding="utf-8")
     return wanted.notebook, wanted.value
+
+
+def _libraries() -> tuple[Any, Any]:
+    """Import nbformat and papermill, heavy and needed only where a notebook is run.
+
+    The checks of JSON Schema that nbformat imports build a parser of IRIs, if that library is
+    there: 1.8 s on every start, for a format that no notebook has. It is not there meanwhile.
+    """
+    parser = "rfc3987_syntax"
+    absent = parser not in sys.modules
+    if absent:
+        sys.modules[parser] = None  # type: ignore[assignment] # Python's way: its import fails
+    try:
+        import nbformat  # noqa: PLC0415
+        import papermill  # noqa: PLC0415
+    finally:
+        if absent:
+            del sys.modules[parser]
+    return nbformat, papermill
 
 
 def _document(job: Job, folder: Path) -> dict[str, Any]:

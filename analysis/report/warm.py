@@ -9,6 +9,7 @@ streams are ours, and write to the pipe. Nothing here knows of notebooks, paperm
 from __future__ import annotations
 
 import builtins
+import gc
 import io
 import os
 import signal
@@ -16,6 +17,7 @@ import socket
 import sys
 from functools import partial
 from importlib import import_module
+from importlib.resources import files
 from multiprocessing.connection import Connection
 from types import SimpleNamespace
 from typing import Any, NoReturn
@@ -38,18 +40,22 @@ import analysis.case
 import analysis.figures
 import analysis.tables  # noqa: F401 - for the notebooks
 from analysis import knowledge
+from analysis.knowledge.loading import load
+from analysis.quoting import templates
 
 _HELD = 1 << 16  # characters that a stream holds before it sends them
 
 
 def serve(descriptor: int) -> None:
     """Fork once for each pipe that comes over the socket, until its other end is closed."""
-    _warm()
+    warm_up()
+    gc.freeze()  # a fork's first collection of garbage would copy all that is shared with us
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # forks are not waited for: their pipes tell
     with socket.socket(fileno=descriptor) as asked:
         while True:
             word, pipes, _, _ = socket.recv_fds(asked, 1, 1)
             if not word:  # who asked is gone
+                gc.unfreeze()
                 return
             if os.fork() == 0:
                 signal.signal(signal.SIGCHLD, signal.SIG_DFL)
@@ -191,14 +197,19 @@ def _shell(pipe: Connection) -> Any:
     return shell
 
 
-def _warm() -> None:
-    """Fill what is worked out once per process: fonts, knowledge files, pandas' own caches."""
+def warm_up() -> None:
+    """Fill what is worked out once per process: fonts, templates, knowledge, pandas' own caches."""
     figure = matplotlib.figure.Figure()
     figure.subplots().set_title("warm")
     figure.savefig(io.BytesIO(), format="svg")
     pd.DataFrame({"time": pd.to_datetime(["2025-01-01"], utc=True)}).to_dict("records")
-    knowledge.load_playbooks()
-    knowledge.readings()
+    for name in templates().list_templates():
+        templates().get_template(name)
+    for file in files("analysis.knowledge").iterdir():
+        if file.name.endswith(".toml"):
+            load(file.name)
+    for known in (knowledge.readings, knowledge.known_fields, knowledge.joins, knowledge.weights):
+        known()
 
 
 if __name__ == "__main__":

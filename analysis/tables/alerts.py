@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from analysis import folding
 from analysis.knowledge import known_fields, topic_of
 from analysis.lineage import field_level, relation
 from analysis.shown import Shown, as_received, code, lines, render, table, text
@@ -70,19 +69,19 @@ def fields(case: Case, topic: str) -> Shown:
     )
 
 
-def duplicates(alerts: pd.DataFrame) -> Shown:
+def duplicates(folded: pd.DataFrame) -> Shown:
     """Show what happened more than once as one row with its counts.
 
     Parameters
     ----------
-    alerts : DataFrame
-        As `correlate` returns it; see `folding.duplicates`.
+    folded : DataFrame
+        As `fold` returns it, and a case has it.
 
     Examples
     --------
-    >>> from analysis import correlate, read_alerts, tables
+    >>> from analysis import investigate, read_alerts, tables
     >>> alerts, rejects = read_alerts(["data/alerts/fileless_execution.jsonl"] * 2)
-    >>> tables.duplicates(correlate(alerts).alerts).text.splitlines()[1]
+    >>> tables.duplicates(investigate(alerts).folded).text.splitlines()[1]
     'Rule | What they share | Alerts | Received | First (UTC) | Last (UTC)'
     """
     rows = [
@@ -94,7 +93,7 @@ def duplicates(alerts: pd.DataFrame) -> Shown:
             text(moment(row["first_seen"])),
             text(moment(row["last_seen"])),
         ]
-        for row in folding.duplicates(alerts).to_dict("records")
+        for row in folded[folded["records"] > 1].to_dict("records")
     ]
     headings = ["Rule", "What they share", "Alerts", "Received", "First (UTC)", "Last (UTC)"]
     caption = "Alerts that tell the same but for when, the most frequent first"

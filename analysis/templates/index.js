@@ -1,5 +1,6 @@
 "use strict";
 // Sorts and filters the table of incidents. Reads text, writes none: alert text stays text.
+const MOST = 500; // rows that a browser lays out without a wait; narrow the filter for others
 (() => {
   const table = document.querySelector("table.incidents");
   if (!table) return;
@@ -10,15 +11,17 @@
   const count = document.getElementById("count");
   document.getElementById("find").hidden = false;
 
+  let order = rows.map((_, at) => at);
   const filter = () => {
     const words = box.value.toLowerCase().split(/\s+/).filter(Boolean);
-    let shown = 0;
-    rows.forEach((row, at) => {
-      const found = words.every((word) => texts[at].includes(word));
-      row.hidden = !found;
-      shown += found;
-    });
-    count.textContent = `${shown} of ${rows.length}`;
+    let found = 0;
+    for (const at of order) {
+      const fits = words.every((word) => texts[at].includes(word));
+      found += fits;
+      rows[at].hidden = !fits || found > MOST;
+    }
+    const first = found > MOST ? `, the first ${MOST} shown` : "";
+    count.textContent = `${found} of ${rows.length}${first}`;
   };
   let waiting = 0;
   box.addEventListener("input", () => {
@@ -44,7 +47,9 @@
       const keyed = rows.map((row, at) => [value(row, column), at]);
       keyed.sort(([a, at], [b, before]) => (a < b ? -1 : a > b ? 1 : at - before));
       if (down) keyed.reverse();
-      body.append(...keyed.map(([, at]) => rows[at]));
+      order = keyed.map(([, at]) => at);
+      filter();
+      body.append(...order.map((at) => rows[at]));
     });
   });
 })();

@@ -163,8 +163,22 @@ def race_reports() -> None:
     """Run the ways to make reports, and print each one's rate; a slow one makes fewer of them."""
     print("\nreports of the same notebook, one alert each")
     ours = None
-    for name, count in (("reports", 40), ("reports_ordinary", 10), ("reports_cli", 4)):
-        command = [sys.executable, "-m", "tests.benchmarks.contenders", name, str(count)]
+    ploomber = os.environ.get("BENCH_PLOOMBER")
+    if not ploomber:
+        print(
+            "  no ploomber-engine: BENCH_PLOOMBER does not name a Python that has it and this kit"
+        )
+    for name, count in (
+        ("reports", 40),
+        ("reports_floor", 40),
+        ("reports_ploomber", 40),
+        ("reports_ordinary", 10),
+        ("reports_cli", 4),
+    ):
+        python = ploomber if name == "reports_ploomber" else sys.executable
+        if not python:
+            continue
+        command = [python, "-m", "tests.benchmarks.contenders", name, str(count)]
         done = subprocess.run(command, capture_output=True, check=True, text=True)
         seconds, memory, made = done.stdout.splitlines()[-1].split()
         rate = 60 * int(made) / float(seconds)

@@ -204,6 +204,68 @@ def reports_cli(count: str) -> int:
     return int(count)
 
 
+def reports_ploomber(count: str) -> int:
+    """ploomber-engine's way: all notebooks in one process, one after the other, and the same pages."""
+    import nbformat
+    from ploomber_engine import execute_notebook
+
+    from analysis.report.html import page
+
+    template = nbformat.read("notebooks/incident_report.ipynb", 4)
+    with tempfile.TemporaryDirectory() as out:
+        for number, line in enumerate(night(int(count)).splitlines()):
+            alert, made = Path(out, f"{number}.jsonl"), Path(out, f"{number}.ipynb")
+            alert.write_bytes(line + b"\n")
+            notebook = execute_notebook(
+                template, made, parameters={"alerts_path": str(alert)}, progress_bar=False
+            )
+            made.with_suffix(".html").write_text(page(notebook, "report"), encoding="utf-8")
+    return int(count)
+
+
+def reports_floor(count: str) -> int:
+    """The floor: the notebook's statements as plain Python, a fresh fork for each, two at a time."""
+    import multiprocessing
+
+    import nbformat
+
+    import analysis.case
+    import analysis.figures
+    import analysis.tables  # noqa: F401 - before the forks
+    from analysis.report import warm
+
+    warm.warm_up()
+    cells = nbformat.read("notebooks/incident_report.ipynb", 4).cells
+    code = [cell.source for cell in cells if cell.cell_type == "code"]
+    with tempfile.TemporaryDirectory() as out:
+        for number, line in enumerate(night(int(count)).splitlines()):
+            Path(out, f"{number}.jsonl").write_bytes(line + b"\n")
+        files = [(code, str(path)) for path in sorted(Path(out).glob("*.jsonl"))]
+        with multiprocessing.get_context("fork").Pool(2, maxtasksperchild=1) as pool:
+            return sum(pool.starmap(_plain, files, chunksize=1))
+
+
+def _plain(code: list[str], path: str) -> int:
+    shown: list[str] = []
+
+    def display(*pieces: object) -> None:
+        for piece in pieces:
+            if hasattr(piece, "_repr_mimebundle_"):
+                shown.extend(map(str, piece._repr_mimebundle_()))  # type: ignore[attr-defined]
+            else:
+                shown.append(piece._repr_html_())  # type: ignore[attr-defined]
+
+    names = {"display": display}
+    for at, source in enumerate(code):
+        exec(source, names)
+        if at == 0:
+            names["alerts_path"] = path  # type: ignore[assignment]
+        elif not source.lstrip().startswith(("display", "import")):
+            display(eval(source, names))
+    Path(path).with_suffix(".html").write_text("".join(shown), encoding="utf-8")
+    return 1
+
+
 if __name__ == "__main__":
     contender = globals()[sys.argv[1]]
     start = time.perf_counter()
