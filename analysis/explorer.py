@@ -15,9 +15,10 @@ from urllib.parse import quote
 import ipywidgets as w  # type: ignore[import-untyped]
 import pandas as pd
 from IPython.display import HTML, display
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
 from analysis import facets, verdicts
+from analysis.arrangement import BESIDE, LIST, WIDE, arranged
 from analysis.case import investigate
 from analysis.counting import Facets
 from analysis.errors import KitError
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
 
 MOST = 50
 """Values of a facet and incidents that a list holds; a query finds the others."""
-_WIDE, _NARROW = w.Layout(width="100%"), w.Layout(width="230px", height="150px")
 
 
 class Desk:
@@ -89,13 +89,13 @@ class Desk:
 
     def _build(self) -> None:
         self.facets = {
-            name: w.SelectMultiple(layout=_NARROW, rows=8, tooltip=name) for name in facets.FACETS
+            name: w.SelectMultiple(layout=LIST, rows=8, tooltip=name) for name in facets.FACETS
         }
         self.query = w.Text(
             placeholder="words, proc.exepath=/usr/bin/curl, priority>=Error",
             description="Query",
             continuous_update=False,
-            layout=_WIDE,
+            layout=WIDE,
         )
         times = moments(self.alerts["time"])
         self.time = w.SelectionRangeSlider(
@@ -103,9 +103,11 @@ class Desk:
             index=(0, len(times) - 1),
             description="Time (UTC)",
             continuous_update=False,
-            layout=_WIDE,
+            readout=False,
+            layout=BESIDE,
         )
-        self.status, self.listed = w.HTML(), w.Select(rows=10, layout=_WIDE)
+        self.range = w.Label()
+        self.status, self.listed = w.HTML(), w.Select(rows=10, layout=WIDE)
         self.views = [w.HTML() for _ in VIEWS]
         self.tabs = w.Tab(children=self.views, titles=VIEWS)
         self.field = w.Combobox(
@@ -113,17 +115,18 @@ class Desk:
             description="Field",
             placeholder="proc.exepath",
         )
-        self.value = w.Dropdown(description="Value", layout=w.Layout(width="50%"))
-        self.pivot, self.clear = (
-            w.Button(description="All with this"),
-            w.Button(description="Clear"),
+        self.value = w.Dropdown(description="Value", layout=BESIDE)
+        self.pivot, self.clear, self.mark, self.report = (
+            w.Button(description=does)
+            for does in ("All with this", "Clear", "Mark", "Make the report")
         )
-        self.verdict = w.ToggleButtons(options=verdicts.VERDICTS, value=None)
-        self.note = w.Text(placeholder="why", layout=w.Layout(width="50%"))
-        self.mark, self.report = (
-            w.Button(description="Mark"),
-            w.Button(description="Make the report"),
+        self.verdict = w.ToggleButtons(
+            options=verdicts.VERDICTS,
+            value=None,
+            style={"button_width": "7em"},
+            layout=w.Layout(flex="0 0 auto"),
         )
+        self.note = w.Text(placeholder="why", layout=BESIDE)
         self.said, self.link = w.HTML(), w.Output()
         for widget in (*self.facets.values(), self.query, self.time):
             widget.observe(self._refresh, "value")
@@ -137,23 +140,7 @@ class Desk:
             (self.report, self._report),
         ):
             button.on_click(does)
-        headed = [
-            w.VBox([w.HTML(f"<b>{escape(name)}</b>"), box]) for name, box in self.facets.items()
-        ]
-        self.widget = w.VBox(
-            [
-                self.query,
-                self.time,
-                w.HBox(headed, layout=w.Layout(flex_flow="row wrap")),
-                w.HBox([self.field, self.value, self.pivot, self.clear]),
-                self.status,
-                self.listed,
-                w.HBox([self.verdict, self.note, self.mark, self.report]),
-                self.said,
-                self.link,
-                self.tabs,
-            ]
-        )
+        self.widget = arranged(self)
 
     def _ipython_display_(self) -> None:
         display(self.widget)  # type: ignore[no-untyped-call]
@@ -175,6 +162,7 @@ class Desk:
         self.said.value = ""
         with self._told():
             since, until = self.time.value
+            self.range.value = " to ".join(dict.fromkeys(self.time.label))
             whole = self.time.index == (0, len(self.time.options) - 1)
             asked = {
                 "since": None if whole else since,

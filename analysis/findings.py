@@ -13,7 +13,7 @@ from analysis.errors import EvidenceError
 from analysis.knowledge import Cause, Check, Playbook, readings, techniques_of
 from analysis.knowledge.conditions import judge
 from analysis.knowledge.model import PLACEHOLDER
-from analysis.lineage import ancestry
+from analysis.lineage import ancestors
 from analysis.quoting import visible
 
 if TYPE_CHECKING:
@@ -174,16 +174,15 @@ def _detection(exhibit: Exhibit) -> Finding:
 
 
 def _lineage(exhibit: Exhibit) -> list[Finding]:
-    chain = ancestry(exhibit.fields)
-    above = chain[chain["level"] > 0]
-    named = above[above["name"].notna()]
-    if named.empty:
+    above = [row for row in ancestors(exhibit.fields) if row["level"] > 0]
+    named = [row for row in above if row["name"] is not None]
+    if not named:
         return []
-    parts = [f"{row['relation']} {_spoken('', row['name'])}" for _, row in named.iterrows()]
+    parts = [f"{row['relation']} {_spoken('', row['name'])}" for row in named]
     claim = f"Ancestry by name: {', '.join(parts)}. "
-    gaps = above[above["name"].isna()]["relation"].tolist()
+    gaps = [row["relation"] for row in above if row["name"] is None]
     claim += f"The alert names no {', no '.join(gaps)}. " if gaps else ""
-    fields = [field for fields in named["fields"] for field in fields if not field.endswith("pid")]
+    fields = [field for row in named for field in row["fields"] if not field.endswith("pid")]
     if isinstance(joined := exhibit.facts.get("proc.aname"), str):
         claim += f"Its list of all ancestors reads '{_spoken('', joined)}'."
         fields.append("proc.aname")

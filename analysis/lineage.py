@@ -75,6 +75,15 @@ def ancestry(fields: Mapping[str, Any]) -> pd.DataFrame:
     Two levels of the same name are normal (a fork without exec), not a loop. Reparenting makes
     later alerts of a process show a shorter chain; a name is at most 15 characters.
     """
+    frame = pd.DataFrame(ancestors(fields), columns=["level", "relation", *FACETS, "fields", "gap"])
+    return frame.astype(
+        {"level": "int64", "relation": "str", "pid": "Int64", "gap": "bool"}
+        | dict.fromkeys(("name", "exepath", "exe", "cmdline"), "str")
+    )
+
+
+def ancestors(fields: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the rows of `ancestry`, what is not told as None."""
     levels: dict[int, dict[str, tuple[str, Any]]] = defaultdict(dict)
     for field, value in fields.items():
         place = field_level(field)
@@ -92,11 +101,7 @@ def ancestry(fields: Mapping[str, Any]) -> pd.DataFrame:
                 "gap": not known,
             }
         )
-    frame = pd.DataFrame(rows, columns=["level", "relation", *FACETS, "fields", "gap"])
-    return frame.astype(
-        {"level": "int64", "relation": "str", "pid": "Int64", "gap": "bool"}
-        | dict.fromkeys(("name", "exepath", "exe", "cmdline"), "str")
-    )
+    return rows
 
 
 def _possible(facet: str, value: object) -> bool:

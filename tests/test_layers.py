@@ -29,7 +29,7 @@ LAYERS = [
     {"figures", "shown"},
     {"tables"},
     {"views"},
-    {"report", "listing", "console"},
+    {"report", "listing", "console", "arrangement"},
     {"tune_command", "writeup_command"},
     {"cli", "explorer"},
     {"__init__", "__main__"},

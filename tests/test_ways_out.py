@@ -38,6 +38,7 @@ DOORS: dict[str, tuple[str, set[str]]] = {
         ("_repr_html_|_repr_markdown_|_repr_latex_|_repr_svg_|_repr_javascript_|_repr_mimebundle_"
         "|HTML|Markdown|Javascript|SVG|IFrame|Latex|HTMLMath|display|publish_display_data"),
         {"shown.py:_repr_html_", "figures/picture.py:_repr_mimebundle_", "explorer.py:_build",
+         "arrangement.py:arranged",  # names of facets, escaped
          "explorer.py:_ipython_display_", "explorer.py:_report"},
     ),
     "HTML of pandas": ("to_html|to_latex|to_markdown|set_caption", set()),
