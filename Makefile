@@ -34,6 +34,7 @@ N ?= 1000000
 ROUNDS ?= 3
 bench: .venv/ready
 	$(BIN)/python -m tests.benchmarks $(N) $(ROUNDS)
+	$(BIN)/python -m tests.benchmarks.desk 100000
 
 # the one command that makes requirements.lock anew, after a change of pyproject.toml
 lock:

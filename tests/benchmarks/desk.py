@@ -1,6 +1,6 @@
 """How long the desk takes to answer a click, in JupyterLab and Chromium, with many alerts loaded.
 
-`python -m tests.benchmarks.desk FILE`: FILE holds alerts, one JSON a line. Measured is the time from
+`python -m tests.benchmarks.desk 100000` makes so many and loads them. Measured is the time from
 a click to the change that it makes in the page, in the browser's own clock, the best and the worst
 of some clicks of a kind. Printed with the machine's load: a busy machine answers later.
 """
@@ -20,6 +20,8 @@ from typing import TYPE_CHECKING, Any
 
 import nbformat
 
+from tests.benchmarks.generate import alerts
+from tests.conftest import ROOT
 from tests.test_browser import CHROMIUM, FLAGS
 
 if TYPE_CHECKING:
@@ -58,15 +60,16 @@ CHOSEN = """([box, at]) => {
 
 
 @contextmanager
-def lab(folder: Path) -> Iterator[str]:
-    """Run JupyterLab over a folder; its address."""
+def lab(folder: Path, *command: str) -> Iterator[str]:
+    """Run JupyterLab, over `folder` or as `command` starts it; its address. Its own are in `folder`."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     own = {f"JUPYTER_{kind}_DIR": str(folder / kind) for kind in ("CONFIG", "DATA", "RUNTIME")}
-    own |= {"IPYTHONDIR": str(folder / "ipython"), "PYTHONPATH": str(Path.cwd())}
-    command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--ip=127.0.0.1",
-               f"--port={port}", f"--notebook-dir={folder}", "--IdentityProvider.token="]  # fmt: skip
+    own |= {"IPYTHONDIR": str(folder / "ipython"), "PYTHONPATH": str(ROOT)}
+    command = (sys.executable, "-m", *(command or ("jupyterlab", f"--notebook-dir={folder}")),
+               "--no-browser", "--allow-root", "--ip=127.0.0.1", f"--port={port}",
+               "--IdentityProvider.token=")  # fmt: skip
     with (folder / "log").open("wb") as log:
         server = subprocess.Popen(command, env=os.environ | own, stdout=log, stderr=log)
         address = f"http://127.0.0.1:{port}"
@@ -115,12 +118,14 @@ def measure(page: Any) -> dict[str, list[float]]:
 
 
 def main() -> None:
-    """Load the alerts of a file, click, and print what it took."""
+    """Load alerts, click, and print what it took."""
     from playwright.sync_api import sync_playwright
 
-    source = Path(sys.argv[1]).absolute()
+    count = int(sys.argv[1]) if len(sys.argv) > 1 else 100_000
     with tempfile.TemporaryDirectory() as private, sync_playwright() as playwright:
         folder = Path(private)
+        source = folder / "alerts.jsonl"
+        source.write_bytes(b"\n".join(alerts(count)) + b"\n")
         code = NOTEBOOK.format(source=str(source), store=str(folder / "marks.sqlite"))
         cell = nbformat.v4.new_code_cell(code.strip())
         kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3"}}
