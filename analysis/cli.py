@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from analysis.console import SOURCES as _SOURCES
+from analysis.console import VERDICTS as _VERDICTS
+from analysis.console import marks as _marks
 from analysis.console import read as _read
 from analysis.console import say as _say
 from analysis.console import stop as _stop
@@ -58,6 +60,11 @@ _GAP = click.option(
 @click.option("--incident", "wanted", multiple=True, help="Id of an incident wanted; repeatable.")
 @click.option("--playbooks", help="Folder of your own playbooks.")
 @click.option("--rules", multiple=True, help="File of your own Falco rules; repeatable, in order.")
+@_VERDICTS
+@click.option(
+    "--enrich", multiple=True, metavar="NAME=ARGUMENT",
+    help="Outside source to ask, such as ioc=FILE; repeatable. None is asked unasked.",
+)  # fmt: skip
 @click.option(
     "--workers", type=click.IntRange(1), help="Reports made side by side; else a core each."
 )
@@ -82,6 +89,7 @@ def report(  # noqa: PLR0917 - click names them
     scheduler: str | None,
     navigator: str | None,
     rules: tuple[str, ...],
+    verdicts: str | None,
     **options: Any,
 ) -> None:
     """Write a report for each incident in SOURCE: files or folders of alert JSON, or - for stdin.
@@ -94,6 +102,7 @@ def report(  # noqa: PLR0917 - click names them
     from analysis.report import write_reports  # noqa: PLC0415 - help must not wait for pandas
 
     alerts, rejects = _read(sources, rules)
+    marks = _marks(sources, verdicts)
     try:
         if navigator:
             _write_layer(alerts, navigator)
@@ -105,6 +114,7 @@ def report(  # noqa: PLR0917 - click names them
                 rejects=rejects,
                 incidents=wanted,
                 rules=rules,
+                marks=marks,
                 fork=kernel == "warm",
                 executor=cluster,
                 **options,
@@ -193,8 +203,9 @@ def verify(folder: str) -> None:
 @main.command()
 @_SOURCES
 @_GAP
+@_VERDICTS
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON array.")
-def incidents(sources: tuple[str, ...], gap: str, as_json: bool) -> None:
+def incidents(sources: tuple[str, ...], gap: str, verdicts: str | None, as_json: bool) -> None:
     """List the incidents in SOURCE, best score first, with what each score is the sum of.
 
     Exit code 2: no alert could be read.
@@ -203,8 +214,9 @@ def incidents(sources: tuple[str, ...], gap: str, as_json: bool) -> None:
     from analysis.listing import lines, queue  # noqa: PLC0415
 
     alerts, _ = _read(sources)
+    marks = _marks(sources, verdicts)
     try:
-        found = queue(correlate(alerts, gap=gap))
+        found = queue(correlate(alerts, gap=gap), marks)
     except ValueError as error:
         _stop(str(error))
     if as_json:
