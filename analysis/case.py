@@ -70,7 +70,7 @@ class Case:
     said: tuple[Said, ...] = ()
     """What each outside source that was asked said."""
     limits: tuple[tuple[str, str], ...] = ()
-    """What outside sources did not say: plug-in and sentence."""
+    """What outside sources looked at, and what not: plug-in and sentence."""
 
     @property
     def rules(self) -> list[str]:
@@ -116,7 +116,7 @@ class Case:
         said = f"Outside sources ({', '.join(one.plugin for one in self.said)}) "
         said += f"have {len(self.outside) or 'no'} finding{'s' * (len(self.outside) != 1)}"
         said += f"; {', '.join(failed)} failed" if failed else ""
-        return f"{said}. The proposed disposition does not weigh them."
+        return f"{said}. The proposed disposition weighs nothing that they say."
 
     @property
     def unexamined(self) -> int:

@@ -96,8 +96,8 @@ def report(  # noqa: PLR0917 - click names them
 
     Writes OUT/index.html and, per incident, OUT/<incident-id>/ with report.html, report.ipynb,
     report.json, alerts.jsonl and manifest.json. What is there and whole is not made again: run it
-    once more to go on where it stopped. Exit code 1: some report failed; 2: no alert could be
-    read; 130: interrupted.
+    once more to go on where it stopped. Exit code 1: some report or enrichment failed; 2: no alert
+    could be read; 130: interrupted.
     """
     from analysis.report import write_reports  # noqa: PLC0415 - help must not wait for pandas
 
@@ -132,10 +132,10 @@ def report(  # noqa: PLR0917 - click names them
 
 
 def _show(outcomes: Generator[Outcome]) -> int:
-    """Show how a batch goes on, a bar on a terminal, else a line each; return how many failed."""
+    """Show how a batch goes on, a bar on a terminal, else a line each; return what failed, counted."""
     from tqdm import tqdm  # noqa: PLC0415 - for batches
 
-    counts = Counter[str]()
+    counts, failures = Counter[str](), Counter[str]()
     start = time.monotonic()
     hidden = not sys.stderr.isatty()
     with closing(outcomes), tqdm(unit=" reports", disable=hidden, leave=False) as bar:
@@ -145,6 +145,7 @@ def _show(outcomes: Generator[Outcome]) -> int:
                 bar.update()
                 kind = "failed" if outcome.error else "made" if outcome.made else "there already"
                 counts[kind] += 1
+                failures.update(outcome.facts.get("failures", ()))
                 if hidden or outcome.error:
                     said = f"failed: {outcome.error}" if outcome.error else outcome.disposition
                     bar.clear()
@@ -156,7 +157,9 @@ def _show(outcomes: Generator[Outcome]) -> int:
                 f"{counts[kind]} {kind}" for kind in ("made", "there already", "failed")
             )
             _say(f"{parts} in {seconds:.1f} s, {rate}")
-    return counts["failed"]
+            for failure, number in failures.items():
+                _say(f"enrichment failed, as {number} reports say: {failure}")
+    return counts["failed"] + len(failures)
 
 
 def _write_layer(alerts: pd.DataFrame, path: str) -> None:

@@ -165,7 +165,7 @@ def _jobs(
             evidence, received_from = _evidence(chosen, list(islice(records, len(chosen))))
             facts = facts_of(incident, [said[at] for at in sums.get(name, ())])
             facts["mark"] = beside.verdict(name)
-            files, read = beside.files(name)
+            files, read, facts["failures"] = beside.files(name)
             more = {"facts": facts, "beside": files, "own": common["own"] | read}
             yield Job(name, evidence, received_from, **common | more)
 

@@ -56,8 +56,8 @@ class Beside:
         """Return the gravest mark that counts of an incident; empty where it has none."""
         return self._verdicts.get(incident_id, "")
 
-    def files(self, incident_id: str) -> tuple[dict[str, bytes], dict[str, str]]:
-        """Return an incident's files, and the SHA-256 of what its enrichments read."""
+    def files(self, incident_id: str) -> tuple[dict[str, bytes], dict[str, str], list[str]]:
+        """Return an incident's files, the SHA-256 of what its enrichments read, and which failed."""
         said = []
         for plugin, argument in self._plugins:
             own = self._alerts.iloc[self._rows[incident_id]]
@@ -72,4 +72,5 @@ class Beside:
             for number, one in enumerate(said, 1)
             for name, sha in one.inputs.items()
         }
-        return {name: content for name, content in files.items() if content}, read
+        failures = [f"{one.plugin}: {one.failure}" for one in said if one.failure]
+        return {name: content for name, content in files.items() if content}, read, failures

@@ -79,7 +79,7 @@ def outside(case: Case) -> Shown:
     if not case.limits:
         return said
     limits = [[text(plugin), text(limit)] for plugin, limit in case.limits]
-    more = table("What outside sources could not say", ["Enrichment", "What"], limits)
+    more = table("What outside sources looked at, and what not", ["Enrichment", "What"], limits)
     return Shown(said.html + more.html, f"{said.text}\n{more.text}")
 
 
