@@ -25,7 +25,7 @@ from analysis.report import manifest
 from analysis.report.document import schema
 from analysis.report.shelf import Shelf
 
-from .conftest import lines, story
+from .conftest import ROOT, SAMPLES, lines, story
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -347,6 +347,25 @@ def test_findings_stand_in_the_report_as_the_source_s_own(caller, tmp_path):
     assert manifest.verify(Shelf(out))[1] == []
 
 
+def test_the_sample_list_finds_its_command_line(tmp_path):
+    """README's own call: one finding, in the report of /etc/shadow."""
+    listed = ROOT / "data" / "indicators" / "synthetic.csv"
+
+    assert run("report", SAMPLES, "--out", tmp_path, "--enrich", f"ioc={listed}").exit_code == 0
+    found = {}
+    for file in tmp_path.glob("inc-*/report.json"):
+        document = json.loads(file.read_text())
+        found[document["rules"][0]] = [one["claim"] for one in document["outside"]["findings"]]
+
+    assert found.pop("Read sensitive file untrusted") == [
+        (
+            "synthetic.csv lists the command line base64 /etc/shadow as 'how it carries password hashes "
+            "away'. It is the value of proc.cmdline, in 1 alert of this incident."
+        )
+    ]
+    assert list(found.values()) == [[], []]
+
+
 def test_hostile_text_of_a_list_is_shown_harmless(caller, tmp_path):
     """Values, descriptions and reasons are others' text, whatever the plug-in does with them."""
     listed = bundle_of(
@@ -523,6 +542,19 @@ def test_a_report_with_good_and_broken_plug_ins(shell, tmp_path):
     html = (tmp_path / done.incident_id / "report.html").read_text()
     assert "<img" not in html
     assert "enrichment exits failed: SystemExit: 3" in html
+
+
+def test_the_example_for_plug_ins_is_one(shell):
+    """CONTRIBUTING's own plug-in is taken as it stands."""
+    text = (ROOT / ".github" / "CONTRIBUTING.md").read_text()
+    (code,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    names = {"read_owners": lambda argument: {shell["hostname"]: argument}}
+    exec(code, names)
+
+    (said,) = names["inventory"](correlated(shell), "the web team").statements
+
+    assert said.claim == f"{shell['hostname']} belongs to the web team."
+    assert [field for _, field in said.evidence] == ["hostname"]
 
 
 @pytest.mark.usefixtures("others")
