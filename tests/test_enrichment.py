@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import re
 import sys
+import tempfile
 from importlib.metadata import EntryPoint
-from typing import TYPE_CHECKING
+from pathlib import Path
+from types import SimpleNamespace
 
 import jsonschema
 import pytest
 from click.testing import CliRunner
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import analysis as fa
@@ -26,9 +28,6 @@ from analysis.report.document import schema
 from analysis.report.shelf import Shelf
 
 from .conftest import ROOT, SAMPLES, lines, story
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 HOSTILE = "<img src=x onerror=alert(1)>\u202e"
 
@@ -485,6 +484,14 @@ class Plugins:
         )
 
     @staticmethod
+    def odd(alerts, _):
+        """Return texts that no file can hold as they are."""
+        cited = [(alerts["alert_id"].iloc[0], "rule")]
+        said = Statement("\ud800\x1b[31m", cited, "s" * 10_000, "r")
+        half = Statement("half", [*cited, ("\ud800", "\ud801")], "s", "r")
+        return Answer([said, half], ["\udfff"], {"\ud800": "\ud800"})
+
+    @staticmethod
     def endless(alerts, _):
         """Never stop talking."""
         cited = [(alerts["alert_id"].iloc[0], "rule")]
@@ -499,7 +506,7 @@ class Plugins:
 @pytest.fixture
 def others(monkeypatch):
     """The plug-ins of others, installed."""
-    names = ("inventory", "raises", "exits", "nothing", "nonsense", "endless")
+    names = ("inventory", "raises", "exits", "nothing", "nonsense", "odd", "endless")
     own = [EntryPoint(n, f"{__name__}:Plugins.{n}", enrichment.GROUP) for n in names]
     own.append(EntryPoint("gone", "no_such_package:enrich", enrichment.GROUP))
     own += [EntryPoint("twice", f"{__name__}:Plugins.{n}", enrichment.GROUP) for n in names[:2]]
@@ -510,7 +517,16 @@ def others(monkeypatch):
 def test_a_report_with_good_and_broken_plug_ins(shell, tmp_path):
     """Each says its part; the kit fills in values itself, and no plug-in changes the alerts."""
     alerts = fa.read_alerts(lines(shell))[0]
-    wanted = ["inventory=the web team", "raises", "exits", "nothing", "gone", "nonsense", "endless"]
+    wanted = [
+        "inventory=the web team",
+        "raises",
+        "exits",
+        "nothing",
+        "gone",
+        "nonsense",
+        "odd",
+        "endless",
+    ]
 
     (done,) = fa.write_reports(alerts, tmp_path, enrich=wanted)
 
@@ -518,10 +534,11 @@ def test_a_report_with_good_and_broken_plug_ins(shell, tmp_path):
     _, document = only(tmp_path)
     jsonschema.validate(document, schema())
     found = [(f["plugin"], f["claim"]) for f in document["outside"]["findings"]]
-    assert found[:3] == [
+    assert found[:4] == [
         ("inventory", "The host belongs to the web team"), ("nonsense", "sound"), ("nonsense", "much"),
+        ("odd", "⟨U+D800⟩⟨ESC⟩[31m"),
     ]  # fmt: skip
-    assert len(found) == 3 + enrichment.MOST_FINDINGS
+    assert len(found) == 4 + enrichment.MOST_FINDINGS
     (cited,) = document["outside"]["findings"][0]["evidence"]
     assert (cited["field"], cited["value"]) == ("hostname", shell["hostname"])
     failed = {
@@ -555,6 +572,41 @@ def test_the_example_for_plug_ins_is_one(shell):
 
     assert said.claim == f"{shell['hostname']} belongs to the web team."
     assert [field for _, field in said.evidence] == ["hostname"]
+
+
+JUNK = st.none() | st.integers() | st.binary() | st.text(st.characters(), max_size=5)
+PAIRS = st.lists(st.tuples(JUNK, JUNK) | JUNK, max_size=3) | JUNK
+ANSWERS = st.builds(
+    Answer,
+    st.lists(JUNK | st.builds(Statement, JUNK, PAIRS, JUNK, JUNK, JUNK | st.just("low"), JUNK | st.just("low")))
+    | JUNK,
+    st.lists(JUNK) | JUNK,
+    st.dictionaries(st.text(st.characters(), max_size=3), JUNK) | JUNK,
+)  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def alerts(shell):
+    """A shell's alert, as an enrichment gets it."""
+    return correlated(shell)
+
+
+@settings(deadline=None)
+@given(answer=ANSWERS | JUNK)
+def test_no_answer_breaks_a_report(answer, alerts):
+    """Whatever a plug-in returns: it is filed, read back and shown as findings and limits."""
+    plugin = SimpleNamespace(name="x", load=lambda: lambda *_: answer)
+
+    said = enrichment.ask(plugin, "", alerts)
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder, "e.json")
+        file.write_bytes(enrichment.as_file([said]))
+        (again,) = enrichment.read_said(file)
+
+    assert enrichment.as_file([again]) == enrichment.as_file([said])
+    found, limits = enrichment.findings(alerts, [again])
+    assert len(found) <= len(said.statements)
+    assert all(text.isprintable() for _, text in limits)
 
 
 @pytest.mark.usefixtures("others")

@@ -124,7 +124,7 @@ def ask(plugin: EntryPoint, argument: str, alerts: pd.DataFrame) -> Said:
         answer = plugin.load()(alerts.copy(), argument)
         if not isinstance(answer, Answer):
             return Said(plugin.name, failure=f"it returned {type(answer).__name__}, not an Answer")
-        inputs = {visible(str(name)): str(sha) for name, sha in answer.inputs.items()}
+        inputs = {visible(str(name)): visible(str(sha)) for name, sha in answer.inputs.items()}
         limits = [_sentence(one, "a limit") for one in islice(answer.limits, MOST_FINDINGS)]
         statements, problems = _accepted(answer.statements)
     except (Exception, SystemExit) as error:  # noqa: BLE001 - the boundary: a plug-in stops no report
@@ -181,7 +181,8 @@ def findings(
     list of OutsideFinding, list of (plug-in, sentence)
     """
     cited = {alert_id for one in said for item in one.statements for alert_id, _ in item.evidence}
-    shown = {one.alert_id: one for one in exhibits(alerts[alerts["alert_id"].isin(cited)])}
+    own = alerts[alerts["alert_id"].isin(cited)]
+    shown = {one.alert_id: one for one in exhibits(own)} if len(own) else {}
     found, limits = [], []
     for one in said:
         for item in one.statements:
@@ -229,6 +230,7 @@ def _statement(one: Any) -> Statement:
     pairs = [(str(alert_id), str(name)) for alert_id, name in parts["evidence"]]
     if not pairs:
         raise ValueError("it has no evidence")
+    "".join(text for pair in pairs for text in pair).encode()  # half a character is no name
     words = {name: _sentence(parts[name], name) for name in ("claim", "source", "reference")}
     return Statement(**parts | words | {"evidence": tuple(pairs[:MOST_CITED])})
 

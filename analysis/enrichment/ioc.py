@@ -15,6 +15,7 @@ import pandas as pd
 from analysis.enrichment import Answer, Statement
 from analysis.enrichment.kinds import READINGS, WHOLE, Kind, kinds
 from analysis.enrichment.lists import Indicator, IndicatorList, read_list
+from analysis.knowledge import SEVERITIES
 from analysis.knowledge.masks import coded
 from analysis.quoting import visible
 from analysis.schema import is_missing
@@ -55,6 +56,8 @@ def ioc(alerts: pd.DataFrame, argument: str) -> Answer:
             for value, where in hits.items()
             for indicator in wanted[value]
         ]
+    # the gravest first: a report keeps so many
+    statements.sort(key=lambda one: SEVERITIES.index(one.severity), reverse=True)
     return Answer(statements, [*limits, *listed.limits], {listed.name: listed.sha256})
 
 
