@@ -91,7 +91,7 @@ class Case:
         )
         proposed = f"Proposed disposition: {self.disposition}."
         others = filter(None, (self.marked, self.asked))
-        return " ".join([*detections, *counted, proposed, *why, *others, *unknown])
+        return " ".join([*detections, *counted, proposed, *others, *why, *unknown])
 
     @property
     def marked(self) -> str:
@@ -113,7 +113,7 @@ class Case:
         if not self.said:
             return ""
         failed = [one.plugin for one in self.said if one.failure]
-        said = f"Outside sources ({', '.join(one.plugin for one in self.said)}) "
+        said = f"Outside sources ({', '.join(dict.fromkeys(one.plugin for one in self.said))}) "
         said += f"have {len(self.outside) or 'no'} finding{'s' * (len(self.outside) != 1)}"
         said += f"; {', '.join(failed)} failed" if failed else ""
         return f"{said}. The proposed disposition weighs nothing that they say."

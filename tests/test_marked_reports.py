@@ -134,7 +134,7 @@ def test_a_new_mark_makes_its_report_anew_and_no_other(source, tmp_path):
 def test_no_mark_no_column(source, tmp_path):
     """An index without marks has no column for them, and a report no file."""
     assert run("report", source, "--out", tmp_path / "out").exit_code == 0
-    assert "mark</th>" not in (tmp_path / "out" / "index.html").read_text()
+    assert ">Mark</th>" not in (tmp_path / "out" / "index.html").read_text()
     assert not list((tmp_path / "out").glob("inc-*/marks.json"))
 
 
