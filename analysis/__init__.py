@@ -6,6 +6,7 @@ The line of data, one module a step, each importing only from those before it:
     frame -> features             flags, lineage, features, processes
     features -> incidents         joining, forest; explained, tactics, triage; incidents; folding
     incidents -> findings         evidence, findings, gaps, commands, timeline, verdict; case
+    people, outside sources       verdicts, marks_file; enrichment
     findings -> notebook          tables, figures
     notebook -> report            report; listing
     alerts -> Falco exceptions    silencing, narrowing, tuned, tuning

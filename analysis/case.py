@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
+from analysis import enrichment as outside
+from analysis import verdicts
 from analysis.commands import ReadyCommand, WithheldCommand, fill_commands
 from analysis.evidence import Exhibit, exhibits
 from analysis.findings import BenignCause, Finding, find, weigh_causes
@@ -23,6 +25,7 @@ from analysis.knowledge import Playbook, playbook_for
 from analysis.knowledge.generic import generic_playbook
 from analysis.knowledge.rules.once import own_rules
 from analysis.lineage import ancestry
+from analysis.marks_file import read_marks
 from analysis.processes import process_tree
 from analysis.timeline import timeline
 from analysis.verdict import verdict
@@ -32,6 +35,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from analysis.enrichment import OutsideFinding, Said
     from analysis.knowledge.rules import Rule
 
 _Item = TypeVar("_Item")
@@ -60,6 +64,13 @@ class Case:
     timeline: pd.DataFrame
     processes: pd.DataFrame
     own_rules: tuple[Rule, ...] = ()
+    marks: pd.DataFrame | None = None
+    """Analysts' entries on its alerts, see `verdicts.history`; None if none were given."""
+    outside: tuple[OutsideFinding, ...] = ()
+    said: tuple[Said, ...] = ()
+    """What each outside source that was asked said."""
+    limits: tuple[tuple[str, str], ...] = ()
+    """What outside sources looked at, and what not: plug-in and sentence."""
 
     @property
     def rules(self) -> list[str]:
@@ -79,7 +90,33 @@ class Case:
             [f"Not known from this incident's alerts: {', '.join(lacking)}."] if lacking else []
         )
         proposed = f"Proposed disposition: {self.disposition}."
-        return " ".join([*detections, *counted, proposed, *why, *unknown])
+        others = filter(None, (self.marked, self.asked))
+        return " ".join([*detections, *counted, proposed, *others, *why, *unknown])
+
+    @property
+    def marked(self) -> str:
+        """What analysts have decided, in a sentence; empty where no mark is known."""
+        if self.marks is None or self.marks.empty:
+            return ""
+        latest = verdicts.latest(self.alerts, self.marks)
+        mark = verdicts.marks_of_incidents(self.alerts, latest).iloc[0]
+        some = f"{mark['marked']:,} of {mark['alerts']:,} alerts marked"
+        gravest = ", the gravest" if len(latest["verdict"].unique()) > 1 else ""
+        return (
+            f"Analysts' mark: {mark['verdict']}{gravest} ({some}). "
+            "It is a person's decision; the disposition is this kit's proposal, made without it."
+        )
+
+    @property
+    def asked(self) -> str:
+        """How many findings outside sources have, in a sentence; empty where none was asked."""
+        if not self.said:
+            return ""
+        failed = [one.plugin for one in self.said if one.failure]
+        said = f"Outside sources ({', '.join(dict.fromkeys(one.plugin for one in self.said))}) "
+        said += f"have {len(self.outside) or 'no'} finding{'s' * (len(self.outside) != 1)}"
+        said += f"; {', '.join(failed)} failed" if failed else ""
+        return f"{said}. The proposed disposition weighs nothing that they say."
 
     @property
     def unexamined(self) -> int:
@@ -112,6 +149,8 @@ def investigate(
     most: int = MOST,
     playbooks: str | None = None,
     rules: Sequence[str] | str = (),
+    marks: str | pd.DataFrame = "",
+    enrichment: str = "",
 ) -> Case:
     """Work out one incident.
 
@@ -131,6 +170,10 @@ def investigate(
         Folder of own playbooks, which come before those that ship.
     rules : list of str, or str
         The user's own Falco rules files, or one text that joins their paths by `os.pathsep`.
+    marks : str or DataFrame, optional
+        A file of analysts' marks (see `marks_file.read_marks`), or what `verdicts.history` returns.
+    enrichment : str, optional
+        A report's file of what outside sources said (see `enrichment.as_file`); none is asked here.
 
     Returns
     -------
@@ -146,7 +189,7 @@ def investigate(
     ValueError
         If `alerts` holds several incidents and none was chosen, or none at all.
     SourceError
-        If the source of an alert can no longer be read, or a rules file not at all.
+        If the source of an alert can no longer be read, or another file not at all.
     PlaybookError
         If an own playbook is wrong, or there is no such folder.
     """
@@ -171,6 +214,8 @@ def investigate(
     unexamined = int((~folded["examined"]).sum())
     proposed, reasons = verdict(list(zip(shown, findings, strict=True)), unexamined=unexamined)
     commands = [fill_commands(exhibit, book) for exhibit, book in pairs]
+    said = outside.read_said(enrichment) if enrichment else ()
+    told, limits = outside.findings(chosen, said)
     return Case(
         incident_id=incident_id,
         alerts=chosen,
@@ -188,7 +233,20 @@ def investigate(
         timeline=timeline(shown),
         processes=process_tree(chosen.drop_duplicates("alert_id")).processes,
         own_rules=_distinct(rule for one in shown if (rule := _own_rule(one, own))),
+        marks=_marks(marks, chosen),
+        outside=tuple(told),
+        said=said,
+        limits=tuple(limits),
     )
+
+
+def _marks(told: str | pd.DataFrame, alerts: pd.DataFrame) -> pd.DataFrame | None:
+    """Return the entries on these alerts; None where neither file nor entries are given."""
+    if isinstance(told, str):
+        if not told:
+            return None
+        told = read_marks(told)
+    return told[told["alert_id"].isin(alerts["alert_id"])]
 
 
 def _own_rule(exhibit: Exhibit, own: Mapping[str, Rule]) -> Rule | None:

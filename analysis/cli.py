@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from analysis.console import SOURCES as _SOURCES
+from analysis.console import VERDICTS as _VERDICTS
+from analysis.console import marks as _marks
 from analysis.console import read as _read
 from analysis.console import say as _say
 from analysis.console import stop as _stop
@@ -59,6 +61,11 @@ _GAP = click.option(
 @click.option("--incident", "wanted", multiple=True, help="Id of an incident wanted; repeatable.")
 @click.option("--playbooks", help="Folder of your own playbooks.")
 @click.option("--rules", multiple=True, help="File of your own Falco rules; repeatable, in order.")
+@_VERDICTS
+@click.option(
+    "--enrich", multiple=True, metavar="NAME=ARGUMENT",
+    help="Outside source to ask, such as ioc=FILE; repeatable. None is asked unasked.",
+)  # fmt: skip
 @click.option(
     "--workers", type=click.IntRange(1), help="Reports made side by side; else a core each."
 )
@@ -83,18 +90,20 @@ def report(  # noqa: PLR0917 - click names them
     scheduler: str | None,
     navigator: str | None,
     rules: tuple[str, ...],
+    verdicts: str | None,
     **options: Any,
 ) -> None:
     """Write a report for each incident in SOURCE: files or folders of alert JSON, or - for stdin.
 
     Writes OUT/index.html and, per incident, OUT/<incident-id>/ with report.html, report.ipynb,
     report.json, alerts.jsonl and manifest.json. What is there and whole is not made again: run it
-    once more to go on where it stopped. Exit code 1: some report failed; 2: no alert could be
-    read; 130: interrupted.
+    once more to go on where it stopped. Exit code 1: some report or enrichment failed; 2: no alert
+    could be read; 130: interrupted.
     """
     from analysis.report import write_reports  # noqa: PLC0415 - help must not wait for pandas
 
     alerts, rejects = _read(sources, rules)
+    marks = _marks(sources, verdicts)
     try:
         if navigator:
             _write_layer(alerts, navigator)
@@ -106,6 +115,7 @@ def report(  # noqa: PLR0917 - click names them
                 rejects=rejects,
                 incidents=wanted,
                 rules=rules,
+                marks=marks,
                 fork=kernel == "warm",
                 executor=cluster,
                 **options,
@@ -123,10 +133,10 @@ def report(  # noqa: PLR0917 - click names them
 
 
 def _show(outcomes: Generator[Outcome]) -> int:
-    """Show how a batch goes on, a bar on a terminal, else a line each; return how many failed."""
+    """Show how a batch goes on, a bar on a terminal, else a line each; return what failed, counted."""
     from tqdm import tqdm  # noqa: PLC0415 - for batches
 
-    counts = Counter[str]()
+    counts, failures = Counter[str](), Counter[str]()
     start = time.monotonic()
     hidden = not sys.stderr.isatty()
     with closing(outcomes), tqdm(unit=" reports", disable=hidden, leave=False) as bar:
@@ -136,6 +146,7 @@ def _show(outcomes: Generator[Outcome]) -> int:
                 bar.update()
                 kind = "failed" if outcome.error else "made" if outcome.made else "there already"
                 counts[kind] += 1
+                failures.update(outcome.facts.get("failures", ()))
                 if hidden or outcome.error:
                     said = f"failed: {outcome.error}" if outcome.error else outcome.disposition
                     bar.clear()
@@ -147,7 +158,9 @@ def _show(outcomes: Generator[Outcome]) -> int:
                 f"{counts[kind]} {kind}" for kind in ("made", "there already", "failed")
             )
             _say(f"{parts} in {seconds:.1f} s, {rate}")
-    return counts["failed"]
+            for failure, number in failures.items():
+                _say(f"enrichment failed, as {number} reports say: {failure}")
+    return counts["failed"] + len(failures)
 
 
 def _write_layer(alerts: pd.DataFrame, path: str) -> None:
@@ -196,8 +209,9 @@ def verify(folder: str) -> None:
 @main.command()
 @_SOURCES
 @_GAP
+@_VERDICTS
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON array.")
-def incidents(sources: tuple[str, ...], gap: str, as_json: bool) -> None:
+def incidents(sources: tuple[str, ...], gap: str, verdicts: str | None, as_json: bool) -> None:
     """List the incidents in SOURCE, best score first, with what each score is the sum of.
 
     Exit code 2: no alert could be read.
@@ -206,8 +220,9 @@ def incidents(sources: tuple[str, ...], gap: str, as_json: bool) -> None:
     from analysis.listing import lines, queue  # noqa: PLC0415
 
     alerts, _ = _read(sources)
+    marks = _marks(sources, verdicts)
     try:
-        found = queue(correlate(alerts, gap=gap))
+        found = queue(correlate(alerts, gap=gap), marks)
     except ValueError as error:
         _stop(str(error))
     if as_json:

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 SOURCES = click.argument("sources", metavar="SOURCE...", nargs=-1, required=True)
+VERDICTS = click.option(
+    "--verdicts", help="File that keeps analysts' marks; else the one beside each SOURCE."
+)
 
 
 def read(
@@ -40,6 +43,16 @@ def read(
     if alerts.empty:
         stop("no alert could be read")
     return alerts, rejects
+
+
+def marks(sources: tuple[str, ...], verdicts: str | None) -> pd.DataFrame:
+    """Read analysts' marks, see `marks_file.of_sources`; stop where a file holds none."""
+    from analysis.marks_file import of_sources  # noqa: PLC0415 - help must not wait for pandas
+
+    try:
+        return of_sources(sources, verdicts)
+    except KitError as error:
+        stop(f"{error}; --verdicts names another file")
 
 
 def say(line: str) -> None:

@@ -8,6 +8,7 @@ All that it shows of an alert went through `quoting`.
 from __future__ import annotations
 
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -214,7 +215,7 @@ class Desk:
         with self._told():
             own = self.alerts.iloc[self.rows.get(chosen, [])]
             own.attrs = self.alerts.attrs
-            self.case = investigate(own) if chosen else None
+            self.case = investigate(own, marks=verdicts.history(self.store)) if chosen else None
             self._drawn.clear()
             self.link.outputs = ()
             self._offer()
@@ -226,14 +227,8 @@ class Desk:
         if at in self._drawn:
             return
         with self._told():
-            none = paragraph("Choose an incident in the list.")
-            self.views[at].value = (
-                view(
-                    self.case, VIEWS[at], summands=self.points, history=verdicts.history(self.store)
-                )
-                if self.case
-                else none
-            )
+            shown = view(self.case, VIEWS[at], summands=self.points) if self.case else ""
+            self.views[at].value = shown or paragraph("Choose an incident in the list.")
             self._drawn.add(at)
 
     def _offer(self, _: Any = None) -> None:
@@ -276,7 +271,9 @@ class Desk:
             added = verdicts.mark(self.store, ids, verdict, note=self.note.value, by=self.by)
             self.marked = self._marks()
             self._show_incidents()
-            self._drawn.discard(VIEWS.index("Marks"))
+            told = verdicts.history(self.store)
+            self.case = replace(self.case, marks=told[told["alert_id"].isin(ids)])
+            self._drawn -= {VIEWS.index("Marks"), VIEWS.index("Summary")}
             self.note.value = ""
             marked = counted(added, "alert")
             self.said.value = paragraph(f"Marked {verdict}: {marked} of the incident.")
@@ -289,7 +286,9 @@ class Desk:
                 raise ValueError("choose an incident")
             name = self.case.incident_id
             self.said.value = paragraph(f"Making the report of {name} ...")
-            (done,) = write_reports(self.alerts, self.out, incidents=[name], gap=self.gap)
+            own, told = [name], verdicts.history(self.store)
+            made = write_reports(self.alerts, self.out, incidents=own, gap=self.gap, marks=told)
+            (done,) = made
             if done.error:
                 raise done.error
             self.said.value = ""

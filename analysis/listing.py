@@ -14,6 +14,7 @@ import pandas as pd
 from analysis.findings import duration
 from analysis.quoting import visible
 from analysis.triage import score
+from analysis.verdicts import latest, marks_of_incidents
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -26,17 +27,35 @@ _SHOWN = 3  # of a list's entries
 _WHERE = {"host": "hosts", "container": "containers", "image": "images", "user": "users"}
 
 
-def queue(found: Correlation) -> list[dict[str, Any]]:
-    """Return the incidents as JSON values, best score first, each with its score's summands."""
+def queue(found: Correlation, marks: pd.DataFrame | None = None) -> list[dict[str, Any]]:
+    """Return the incidents as JSON values, best score first, each with its score's summands.
+
+    `mark` is the gravest mark that counts of its alerts, null where none of `marks`, entries of
+    `verdicts.history`, is on one of them; `marked` is how many of its alerts have one.
+    """
     order = ["score", "first_seen", "incident_id"]
     rows = found.incidents.sort_values(order, ascending=[False, True, True])
     summands = score(found.alerts, rows)
     parts: dict[str, list[dict[str, Any]]] = {one: [] for one in rows["incident_id"]}
     for part in summands.to_dict("records"):
         parts[part.pop("incident_id")].append({str(key): value for key, value in part.items()})
+    told = _marked(found.alerts, marks)
     return [
-        _document(row) | {"summands": parts[row["incident_id"]]} for row in rows.to_dict("records")
+        _document(row)
+        | {"summands": parts[row["incident_id"]]}
+        | told.get(row["incident_id"], {"mark": None, "marked": 0})
+        for row in rows.to_dict("records")
     ]
+
+
+def _marked(alerts: pd.DataFrame, marks: pd.DataFrame | None) -> dict[str, dict[str, Any]]:
+    if marks is None or marks.empty:
+        return {}
+    told = marks_of_incidents(alerts, latest(alerts, marks))
+    return {
+        row["incident_id"]: {"mark": row["verdict"], "marked": row["marked"]}
+        for row in told.to_dict("records")
+    }
 
 
 def lines(documents: Sequence[dict[str, Any]]) -> Iterator[str]:
@@ -49,8 +68,9 @@ def lines(documents: Sequence[dict[str, Any]]) -> Iterator[str]:
         ]
         where = [f"{word} {_some(one[kind])}" for word, kind in _WHERE.items() if one[kind]]
         lasted = f"in {duration(one['duration_s'])}" if one["duration_s"] else ""
+        marked = f"[{one['mark']}] " if one.get("mark") else ""
         for said in (
-            _some(one["rules"]) or "rule not named",
+            marked + (_some(one["rules"]) or "rule not named"),
             " > ".join(one["tactics"]),
             "; ".join(filter(None, [*where, lasted])),
             ", ".join(f"{part['points']:+g} {part['summand']}" for part in one["summands"]),

@@ -15,7 +15,7 @@ import sqlite3
 import time
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -124,8 +124,19 @@ def history(store: str | Path) -> pd.DataFrame:
     SourceError
         If the file is no store.
     """
-    rows = _rows(Path(store)) if Path(store).exists() else []
-    frame = pd.DataFrame(rows, columns=list(COLUMNS))
+    return entries(_rows(Path(store)) if Path(store).exists() else [])
+
+
+def entries(rows: Iterable[tuple[str, str, str, str, int]]) -> pd.DataFrame:
+    """Return entries in order of time, each once, as `history` does.
+
+    Parameters
+    ----------
+    rows : iterable of tuple
+        The COLUMNS of an entry, `at` in ns since 1970.
+    """
+    ordered = sorted(set(rows), key=lambda row: (row[4], row[3], row[1], row[2], row[0]))
+    frame = pd.DataFrame(ordered, columns=list(COLUMNS))
     frame["at"] = pd.to_datetime(frame["at"].astype("int64"), unit="ns", utc=True).astype(TIME)
     text = dict.fromkeys(("alert_id", "note", "by"), "str")
     return frame.astype({**text, "verdict": VERDICT})
@@ -154,14 +165,18 @@ def marks(alerts: pd.DataFrame, store: str | Path) -> pd.DataFrame:
     SourceError
         If the file is no store.
     """
+    return latest(alerts, history(store))
+
+
+def latest(alerts: pd.DataFrame, told: pd.DataFrame) -> pd.DataFrame:
+    """Return what `marks` does, of entries that `history` has read."""
     require(alerts, ("alert_id",), by="marks")
-    told = history(store)
     own = alerts["alert_id"]
     ids = pd.Index(own[own.isin(told["alert_id"])].drop_duplicates(), name="alert_id")
     told = told[told["alert_id"].isin(ids)]
-    latest = told.drop_duplicates("alert_id", keep="last").set_index("alert_id")
-    latest["entries"] = told.groupby("alert_id").size()
-    return latest.reindex(ids).astype({"entries": "int64"}).reset_index()
+    last = told.drop_duplicates("alert_id", keep="last").set_index("alert_id")
+    last["entries"] = told.groupby("alert_id").size()
+    return last.reindex(ids).astype({"entries": "int64"}).reset_index()
 
 
 def marks_of_incidents(alerts: pd.DataFrame, found: pd.DataFrame) -> pd.DataFrame:
@@ -236,11 +251,16 @@ def _rows(path: Path) -> list[tuple[str, str, str, str, int]]:
             rows = connection.execute(query).fetchall()
     except sqlite3.Error as error:
         raise SourceError(f"{path} is no store of marks: {error}") from error
-    for one, verdict, note, by, at in rows:
-        sound = isinstance(one, str) and _ID.fullmatch(one) and verdict in VERDICTS
-        if not (sound and isinstance(note, str) and isinstance(by, str) and isinstance(at, int)):
-            raise SourceError(f"{path} is no store of marks: {one!r:.40} {verdict!r:.40}")
-    return rows
+    return [checked(row, path) for row in rows]
+
+
+def checked(row: tuple[Any, ...], path: Path) -> tuple[str, str, str, str, int]:
+    """Return an entry of a file that may be anybody's; raise SourceError where it is none."""
+    one, verdict, note, by, at = row
+    sound = isinstance(one, str) and _ID.fullmatch(one) and verdict in VERDICTS
+    if not (sound and isinstance(note, str) and isinstance(by, str) and isinstance(at, int)):
+        raise SourceError(f"{path} is no store of marks: {one!r:.40} {verdict!r:.40}")
+    return one, verdict, note, by, at
 
 
 def _add(connection: sqlite3.Connection, rows: list[tuple[str, str, str, str, int]]) -> int:

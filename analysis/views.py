@@ -23,7 +23,7 @@ VIEWS = ("Summary", "Process tree", "Timeline", "Findings", "What to do", "Raw a
 """The views of a case."""
 
 
-def view(case: Case, name: str, *, summands: pd.DataFrame, history: pd.DataFrame) -> str:
+def view(case: Case, name: str, *, summands: pd.DataFrame) -> str:
     """Return the HTML of one of VIEWS: what the report's sections show, and the marks.
 
     Parameters
@@ -32,8 +32,8 @@ def view(case: Case, name: str, *, summands: pd.DataFrame, history: pd.DataFrame
         The incident.
     name : str
         One of VIEWS.
-    summands, history : DataFrame
-        As `triage.score` and `verdicts.history` return them, of any incidents and alerts.
+    summands : DataFrame
+        As `triage.score` returns it, of any incidents.
     """
     shown: list[Shown | Picture]
     several = len(case.alerts["alert_id"].unique()) > 1
@@ -50,7 +50,7 @@ def view(case: Case, name: str, *, summands: pd.DataFrame, history: pd.DataFrame
     elif name == "Raw alerts":
         shown = [tables.raw(case)]
     elif name == "Marks":
-        shown = [tables.verdicts(history[history["alert_id"].isin(case.alerts["alert_id"])])]
+        shown = [tables.marks(case)]
     else:
         points = tables.points(summands[summands["incident_id"] == case.incident_id])
         shown = [tables.summary(case), tables.playbook(case), points, tables.event(case)]

@@ -30,10 +30,13 @@ SHOWN = {
     "new",
     "noise",
     "rejects",
+    "marks",
+    "outside",
 }
 SECTIONS = [
     "Event Details",
     "Summary",
+    "Analyst marks",
     "Event Details Breakdown",
     "Findings with evidence",
     "Timeline",

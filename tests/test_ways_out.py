@@ -73,6 +73,9 @@ DOORS: dict[str, tuple[str, set[str]]] = {
         "report/markdown.py:_output",  # an address of a file
     }),
     "code": ("eval|exec|query|literal_eval|loads_pickle|import_module|__import__", {"__init__.py:__getattr__", "report/warm.py:run"}),
+    "code of others": ("entry_points|EntryPoint", {
+        "enrichment/__init__.py:module", "enrichment/__init__.py:plugins",  # named in the call alone
+    }),
     "parameters of a notebook": (
         "execute_notebook|parameterize_notebook|new_code_cell", {"report/job.py:_execute"},
     ),

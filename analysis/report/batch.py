@@ -24,6 +24,7 @@ from analysis.errors import ReportError
 from analysis.incidents import correlate
 from analysis.intake import raw_records
 from analysis.report import kernels, manifest
+from analysis.report.beside import Beside
 from analysis.report.index import facts_of, index
 from analysis.report.job import ALERTS, Job, Outcome, make
 from analysis.report.shelf import Shelf
@@ -49,6 +50,8 @@ def write_reports(
     incidents: Sequence[str] = (),
     playbooks: str | Path | None = None,
     rules: Sequence[str | Path] = (),
+    marks: pd.DataFrame | None = None,
+    enrich: Sequence[str] = (),
     workers: int | None = None,
     executor: Executor | None = None,
     force: bool = False,
@@ -74,6 +77,10 @@ def write_reports(
         Folder of own playbooks, which come before those that ship.
     rules : sequence of path
         Files of own Falco rules, in the order in which Falco loads them.
+    marks : DataFrame, optional
+        Analysts' marks, as `verdicts.history` returns them; an incident's are filed in its report.
+    enrich : sequence of str
+        Outside sources to ask of each incident, as `NAME=ARGUMENT` (see `enrichment`).
     workers : int, optional
         Reports made side by side; if not given, one per core.
     executor : Executor, optional
@@ -95,7 +102,7 @@ def write_reports(
     Raises
     ------
     ValueError
-        If there is no incident of a wanted id, or `gap` or `by` is none.
+        If there is no incident of a wanted id or no such enrichment, or `gap` or `by` is none.
     """
     if fork and executor is None:
         kernels.start_server()  # its imports go on beside ours
@@ -104,6 +111,7 @@ def write_reports(
         raise ValueError(f"no incident {', '.join(unknown)}")
     queue = known[known["incident_id"].isin(incidents)] if incidents else known
     queue = queue.sort_values(["score", "first_seen", "incident_id"], ascending=[False, True, True])
+    beside = Beside(alerts, marks, enrich)
     shelf = Shelf(out)
     shelf.open()
     common = {
@@ -123,7 +131,7 @@ def write_reports(
     try:
         with ExitStack() as stack:
             pool = executor or stack.enter_context(ThreadPoolExecutor(at_once))
-            jobs = _jobs(alerts, queue, common)
+            jobs = _jobs(alerts, queue, beside, common)
             for outcome in _run(pool, jobs, shelf, ahead=2 * at_once, force=force):
                 outcomes.append(replace(outcome, total=len(queue)))
                 yield outcomes[-1]
@@ -131,7 +139,9 @@ def write_reports(
         _write_index(shelf, outcomes, rejects, _inputs(alerts))
 
 
-def _jobs(alerts: pd.DataFrame, queue: pd.DataFrame, common: dict[str, Any]) -> Iterator[Job]:
+def _jobs(
+    alerts: pd.DataFrame, queue: pd.DataFrame, beside: Beside, common: dict[str, Any]
+) -> Iterator[Job]:
     """Yield a job per incident, its evidence read when its turn comes."""
     summands = score(alerts, queue)
     said = [
@@ -154,7 +164,10 @@ def _jobs(alerts: pd.DataFrame, queue: pd.DataFrame, common: dict[str, Any]) -> 
             name = incident["incident_id"]
             evidence, received_from = _evidence(chosen, list(islice(records, len(chosen))))
             facts = facts_of(incident, [said[at] for at in sums.get(name, ())])
-            yield Job(name, evidence, received_from, facts=facts, **common)
+            facts["mark"] = beside.verdict(name)
+            files, read, facts["failures"] = beside.files(name)
+            more = {"facts": facts, "beside": files, "own": common["own"] | read}
+            yield Job(name, evidence, received_from, **common | more)
 
 
 def _evidence(alerts: pd.DataFrame, records: list[bytes]) -> tuple[bytes, dict[str, str]]:

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from analysis.marks_file import as_values
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -100,6 +102,19 @@ def document(case: Case, received_from: Mapping[str, str] | None = None) -> dict
             }
             for cause in case.causes
         ],
+        "marks": _marks(case),
+        "outside": {
+            "findings": [asdict(finding) for finding in case.outside],
+            "asked": [
+                {
+                    "plugin": one.plugin,
+                    "inputs": dict(one.inputs),
+                    "failure": one.failure or None,
+                }
+                for one in case.said
+            ],
+            "limits": [{"plugin": plugin, "limit": limit} for plugin, limit in case.limits],
+        },
         "lineage": [_ancestor(row) for row in case.lineage.to_dict("records")],
         "timeline": [
             {
@@ -138,6 +153,15 @@ def document(case: Case, received_from: Mapping[str, str] | None = None) -> dict
             for receipt in exhibit.receipts
         ],
     }
+
+
+def _marks(case: Case) -> list[dict[str, Any]]:
+    """Return the entries of analysts, in order of time, each with whether it is its alert's last."""
+    if case.marks is None:
+        return []
+    last = ~case.marks["alert_id"].duplicated(keep="last")
+    values = zip(as_values(case.marks), last, strict=True)
+    return [value | {"counts": bool(counts)} for value, counts in values]
 
 
 def _place(place: Place) -> dict[str, Any]:

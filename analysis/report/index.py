@@ -68,6 +68,7 @@ def index(reports: Mapping[str, Mapping[str, Any]], rejects: pd.DataFrame | None
     body = render(
         "index",
         rows=rows,
+        marked=any(row["mark"] for row in rows),
         failed=[
             {"incident_id": name, "error": reports[name]["error"]}
             for name in order
@@ -102,6 +103,7 @@ def _row(name: str, facts: Mapping[str, Any], span: tuple[int, int]) -> dict[str
         "score": f"{facts['score']:g}",
         "summands": facts["summands"],
         "disposition": "report failed" if failed else facts["disposition"],
+        "mark": facts.get("mark", ""),
         "priority": facts["priority"],
         "rank": PRIORITIES.index(facts["priority"]) if facts["priority"] in PRIORITIES else -1,
         "rules": ", ".join(facts["rules"]),

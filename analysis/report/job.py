@@ -1,8 +1,9 @@
 """Make one report: the notebook over one incident's evidence, in a process of its own, filed whole.
 
 In: a Job, which holds all that is needed and can travel to another machine. Out: a folder on the
-shelf with alerts.jsonl, report.ipynb, report.html, report.json and manifest.json; an Outcome. A
-report that fails is filed as well, with its cause, what was run and what it was run on.
+shelf with alerts.jsonl, report.ipynb, report.html, report.json and manifest.json (marks.json and
+enrichment.json, where there are any); an Outcome. A report that fails is filed as well, with its
+cause, what was run and what it was run on.
 """
 
 from __future__ import annotations
@@ -29,7 +30,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 ALERTS, DOCUMENT, NOTEBOOK, PAGE = "alerts.jsonl", "report.json", "report.ipynb", "report.html"
+MARKS, ENRICHMENT = "marks.json", "enrichment.json"
 ERROR = "error.txt"
+_BESIDE = {"marks": MARKS, "enrichment": ENRICHMENT}  # the notebook's parameter for each
 _HARVEST = "analysis.report.document:harvest"
 
 
@@ -48,14 +51,22 @@ class Job:
     out: str
     timeout: float
     own: Mapping[str, str] = field(default_factory=dict)
-    """The SHA-256 of each file of the user's own: playbooks and rules."""
+    """The SHA-256 of each file of the user's own: playbooks, rules, what plug-ins read."""
+    beside: Mapping[str, bytes] = field(default_factory=dict)
+    """Files that the notebook reads beside the alerts: analysts' marks, what outside sources said."""
     fork: bool = True
     """Whether the notebook runs in a warm fork; else in an ordinary kernel."""
 
     @property
     def inputs(self) -> dict[str, str]:
         """The SHA-256 of each file that the report is made of."""
-        return {ALERTS: digest(self.evidence), **self.own}
+        filed = {name: digest(content) for name, content in self.beside.items()}
+        return {**self.own, **filed, ALERTS: digest(self.evidence)}
+
+    @property
+    def files(self) -> dict[str, str]:
+        """The files beside the alerts, by the notebook's parameter for each."""
+        return {name: file for name, file in _BESIDE.items() if file in self.beside}
 
     @property
     def key(self) -> str:
@@ -113,7 +124,8 @@ def make(job: Job) -> Outcome:
 
 def _make(job: Job, folder: Path) -> str:
     """Write the report's files; return the disposition."""
-    (folder / ALERTS).write_bytes(job.evidence)
+    for name, content in {**job.beside, ALERTS: job.evidence}.items():
+        (folder / name).write_bytes(content)
     notebook, told = _execute(job, folder)
     if told is None:  # an ordinary kernel keeps what it found
         told = _document(job, folder)
@@ -133,7 +145,8 @@ def _execute(job: Job, folder: Path) -> tuple[Any, dict[str, Any] | None]:
         papermill.execute_notebook(
             nbformat.reads(template(), as_version=4),
             None,  # written here, once
-            parameters={"alerts_path": ALERTS, "incident_id": job.incident_id, **job.parameters},
+            parameters={"alerts_path": ALERTS, "incident_id": job.incident_id, **job.parameters}
+            | job.files,
             engine_name=ENGINE,
             kernel_name="python3",
             progress_bar=False,
@@ -177,6 +190,7 @@ def _document(job: Job, folder: Path) -> dict[str, Any]:
 
     filed, _ = read_alerts(folder / ALERTS, rules=own_rules(job.parameters["rules"]))
     parameters: dict[str, Any] = dict(job.parameters)
+    parameters |= {name: str(folder / file) for name, file in job.files.items()}
     return document(investigate(filed, incident_id=job.incident_id, **parameters))
 
 

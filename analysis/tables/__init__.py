@@ -9,13 +9,15 @@ from analysis.tables.case import (
     causes,
     findings,
     gaps,
+    marks,
     mitigation,
+    outside,
     playbook,
     statements,
     summary,
     timeline,
 )
-from analysis.tables.shift import chosen, incidents, new, noise, points, verdicts
+from analysis.tables.shift import chosen, incidents, new, noise, points
 from analysis.tables.tuning import hideouts, proposal, silenced
 from analysis.tables.words import moment, or_unknown
 
@@ -30,11 +32,13 @@ __all__ = [
     "gaps",
     "hideouts",
     "incidents",
+    "marks",
     "mitigation",
     "moment",
     "new",
     "noise",
     "or_unknown",
+    "outside",
     "playbook",
     "points",
     "proposal",
@@ -44,5 +48,4 @@ __all__ = [
     "statements",
     "summary",
     "timeline",
-    "verdicts",
 ]

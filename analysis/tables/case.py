@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import PurePath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from analysis.gaps import append_output
 from analysis.knowledge import PHASES, SEVERITIES, attack_page, techniques
@@ -28,6 +28,9 @@ _TITLES = {
     "harden": "Harden",
     "tune": "Tune",
 }
+_NOT_ASKED = "No outside source was asked."
+_NOT_MARKED = "No analyst's mark on these alerts is at hand here."
+_LISTED = 5  # ids of the alerts that a mark is on; report.json has all
 _FACETS = ("name", "exepath", "cmdline", "pid")
 
 
@@ -53,6 +56,55 @@ def findings(case: Case) -> Shown:
     ]
     headings = ["Finding", "Evidence", "Severity", "Confidence", "ATT&CK"]
     return table("All findings, the gravest first", headings, rows)
+
+
+def outside(case: Case) -> Shown:
+    """Show what outside sources say, each by name, and what they did not look at."""
+    rows = [
+        [
+            text(finding.claim),
+            citations(finding.evidence),
+            text(f"{finding.source} (enrichment {finding.plugin})"),
+            text(finding.reference),
+            badge(finding.severity),
+            text(finding.confidence),
+        ]
+        for finding in sorted(
+            case.outside, key=lambda f: SEVERITIES.index(f.severity), reverse=True
+        )
+    ]
+    headings = ["Finding", "Evidence", "Source", "Where in it", "Severity", "Confidence"]
+    asked = "The outside sources asked have no finding." if case.said else _NOT_ASKED
+    said = table("What outside sources say; not this kit's findings", headings, rows, asked)
+    if not case.limits:
+        return said
+    limits = [[text(plugin), text(limit)] for plugin, limit in case.limits]
+    more = table("What outside sources looked at, and what not", ["Enrichment", "What"], limits)
+    return Shown(said.html + more.html, f"{said.text}\n{more.text}")
+
+
+def marks(case: Case) -> Shown:
+    """Show what analysts decided on the incident's alerts, all of it, the latest first."""
+    if case.marks is None or case.marks.empty:
+        return table("", [], [], _NOT_MARKED)
+    told = case.marks.assign(last=~case.marks["alert_id"].duplicated(keep="last"))
+    told = told.astype({"verdict": "str"})
+    deeds: Any = told.groupby(["at", "by", "verdict", "note"], sort=False)
+    every = case.alerts["alert_id"].nunique()
+    rows = [
+        [
+            text(moment(at)),
+            text(by),
+            badge(verdict),
+            text(note),
+            text(f"{len(some):,} of {every:,}"),
+            text(f"{int(some['last'].sum()):,}"),
+            entries([*some["alert_id"].iloc[:_LISTED], *([] if len(some) <= _LISTED else ["…"])]),
+        ]
+        for (at, by, verdict, note), some in reversed(list(deeds))
+    ]
+    headings = ["At (UTC)", "By", "Mark", "Note", "Alerts", "Last word on", "Ids (derived)"]
+    return table("What analysts decided, the latest first", headings, rows)
 
 
 def statements(case: Case, topic: str) -> Shown:

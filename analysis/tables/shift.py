@@ -1,4 +1,4 @@
-"""Tables of many incidents and of a shift: frames of `facets`, `overview` and `verdicts`, shown."""
+"""Tables of many incidents and of a shift: frames of `facets` and `overview`, shown."""
 
 from __future__ import annotations
 
@@ -72,18 +72,6 @@ def noise(found: pd.DataFrame) -> Shown:
                 "Repetitions, of all alerts"]  # fmt: skip
     caption = "Rules whose alerts repeat each other, but for when and by which process id"
     return table(caption, headings, rows, "No alert repeats another.")
-
-
-def verdicts(history: pd.DataFrame) -> Shown:
-    """Show entries of `verdicts.history`, the latest first."""
-    latest = history.iloc[::-1]
-    rows = [
-        [code(row["alert_id"]), text(row["verdict"]), text(row["note"]), text(row["by"]),
-         text(moment(row["at"]))]
-        for row in latest.to_dict("records")
-    ]  # fmt: skip
-    headings = ["Alert", "Mark", "Note", "By", "At (UTC)"]
-    return table("Marks and notes, the latest first", headings, rows, "Not marked.")
 
 
 def chosen(alerts: pd.DataFrame, columns: Sequence[str] = ()) -> Shown:

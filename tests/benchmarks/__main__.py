@@ -7,6 +7,7 @@ busy for all. Printed: the best of the rounds, peak memory, and how ours stands 
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +16,43 @@ from tests.benchmarks.generate import WRAPPED, alerts
 from tests.benchmarks.processes import names_only, with_pids, write
 
 FOLDER = Path(".bench")
+README = Path("README.md")
+_TABLE = re.compile(r"(<!-- made by make bench -->\n\n).*?(\n\n<!-- end of it -->)", re.DOTALL)
+_ROWS: list[tuple[str, str, str]] = []
+"""README's table: what, this kit, peers."""
+_NAMES = {
+    "duckdb_schema": "DuckDB, a schema by hand, no rejects, origins, unknown fields",
+    "orjson_rows": "orjson, a dict per row",
+    "orjson_cri": "orjson",
+    "orjson_docker": "orjson",
+    "orjson_syslog": "orjson",
+    "correlate": "100,000",
+    "casebook_day": "one day, three columns",
+    "numpy_arrays": "bare parents in numpy",
+    "pandas_merges": "pandas merges",
+    "networkx_graph": "networkx",
+    "msticpy_once": "msticpy, a row per process",
+    "msticpy": "msticpy, all rows",
+    "reports_floor": "plain Python in a fork each",
+    "reports_ploomber": "ploomber-engine, one process",
+    "reports_ordinary": "papermill, two kernels at a time",
+    "reports_cli": "papermill and nbconvert by command",
+}
+
+
+def note(what: str, figures: list[tuple[str, str]]) -> None:
+    """Add a row to README's table: ours is the first figure."""
+    peers = "; ".join(f"{_NAMES[name]}: {figure}" for name, figure in figures[1:])
+    _ROWS.append((what, figures[0][1], peers))
+
+
+def write_table() -> None:
+    """Put the rows into README, in place of those of an earlier run."""
+    rows = ["| what | this kit | beside it |", "| --- | --- | --- |"]
+    rows += [f"| {' | '.join(row)} |" for row in _ROWS]
+    table = "\n".join(rows)
+    text = README.read_text(encoding="utf-8")
+    README.write_text(_TABLE.sub(lambda m: m[1] + table + m[2], text), encoding="utf-8")
 
 
 def files(count: int) -> dict[str, Path]:
@@ -56,7 +94,13 @@ def race(title: str, entries: list[tuple[str, Path]], rounds: int) -> dict[str, 
             f"  {name:34} {seconds:7.2f} s (worst {spread:.2f})  {memory:6.0f} MiB  {rows:>9,} rows  "
             f"{rows / seconds:>11,.0f}/s   ours/this: {ours[0] / seconds:5.2f} time, {ours[1] / memory:4.2f} memory"
         )
-    return {name: min(times)[0] for name, times in runs.items()}
+    best = {name: min(times) for name, times in runs.items()}
+    figures = [
+        (name.split()[0], f"{seconds:.3g} s, {memory / 1024:.1f} GiB")
+        for name, (seconds, memory, _) in best.items()
+    ]
+    note(title, figures)
+    return {name: seconds for name, (seconds, _, _) in best.items()}
 
 
 def race_trees(count: int, rounds: int) -> None:
@@ -101,6 +145,7 @@ def race_trees(count: int, rounds: int) -> None:
                     runs.setdefault(name, []).append(run_tree(python, name, path))
         print(f"\n{title}")
         best = min(runs["casebook"])
+        note(title, [(name, f"{min(times)[0]:.3g} s") for name, times in runs.items()])
         for name, times in runs.items():
             seconds, memory, rows, wrong = min(times)
             print(
@@ -129,28 +174,33 @@ def main() -> None:
         race_reading(count, rounds)
     FOLDER.mkdir(exist_ok=True)
     race_trees(count, rounds)
+    if count == 1_000_000 and sys.argv[3:] != ["trees"]:
+        write_table()
 
 
 def race_reading(count: int, rounds: int) -> None:
     """Run the races of reading."""
     at = files(count)
     plain = at["plain"]
-    race(
+    from_json = race(
         f"read_alerts, {count:,} plain JSON lines, {plain.stat().st_size / 1e6:,.0f} MB",
         [("casebook", plain), ("duckdb_schema", plain), ("orjson_rows", plain)],
         rounds,
     )
     for name in WRAPPED:
         race(
-            f"read_alerts, lines in {name}",
+            f"read_alerts, {count // 5:,} lines in {name}",
             [("casebook", at[name]), (f"orjson_{name}", at[name])],
             rounds,
         )
-    race(
+    from_parquet = race(
         "the same from Parquet",
-        [("casebook", at["parquet"]), ("casebook_day", at["parquet"]), ("casebook", plain)],
+        [("casebook", at["parquet"]), ("casebook_day", at["parquet"])],
         rounds,
     )
+    for (name, seconds), least in zip(from_parquet.items(), (10, 50), strict=True):
+        ratio = from_json[f"casebook {plain.stem}"] / seconds
+        print(f"  {name}: {ratio:.0f} times as fast as from JSON ({least} at least)")
     few, many = count // 10, count
     sizes = [("correlate", Path(str(many))), ("correlate", Path(str(few)))]
     times = race("correlate, alerts with pids, ids and process tree included", sizes, rounds)
@@ -162,7 +212,7 @@ def race_reading(count: int, rounds: int) -> None:
 def race_reports() -> None:
     """Run the ways to make reports, and print each one's rate; a slow one makes fewer of them."""
     print("\nreports of the same notebook, one alert each")
-    ours = None
+    ours, rates = None, []
     ploomber = os.environ.get("BENCH_PLOOMBER")
     if not ploomber:
         print(
@@ -183,9 +233,11 @@ def race_reports() -> None:
         seconds, memory, made = done.stdout.splitlines()[-1].split()
         rate = 60 * int(made) / float(seconds)
         ours = ours or rate
+        rates.append((name, f"{rate:.0f} a minute"))
         print(
             f"  {name:20} {rate:6.0f} a minute  {float(memory):6.0f} MiB   ours/this: {ours / rate:5.1f}"
         )
+    note("reports of one alert each", rates)
 
 
 if __name__ == "__main__":

@@ -104,11 +104,13 @@ def msticpy_once(alerts: pd.DataFrame) -> pd.DataFrame:
 
 
 def msticpy_wrong(tree: pd.DataFrame) -> int:
-    """Return how many of msticpy's parents are on another host."""
+    """Return how many of msticpy's parents are on another host; of some it keeps no row."""
     host = pd.Series(tree["hostname"].to_numpy(), tree["source_index"].astype("int64"))
+    host = host[~host.index.duplicated()]
     child = tree.dropna(subset="source_index_par")
-    above = host[child["source_index_par"].astype("int64")]
-    return int((child["hostname"].to_numpy() != above.to_numpy()).sum())
+    above = host.reindex(child["source_index_par"].astype("int64"))
+    there = above.notna().to_numpy()
+    return int((child["hostname"].to_numpy() != above.to_numpy())[there].sum())
 
 
 WRONG = {
