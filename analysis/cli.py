@@ -187,7 +187,8 @@ def _cluster(address: str) -> Iterator[Executor]:
 def verify(folder: str) -> None:
     """Say whether any file of the reports in FOLDER changed since they were made.
 
-    Write-ups and exports beside a report are no change; they are listed. Exit code 1: something changed, or there are no reports.
+    Write-ups and exports beside a report are no change; they are listed. Exit code 1: something
+    changed, or there are no reports.
     """
     from analysis.report.manifest import MANIFEST, added, digest  # noqa: PLC0415 - help must not wait
     from analysis.report.manifest import verify as run  # noqa: PLC0415

@@ -157,7 +157,7 @@ class Facets:
         """
         if name not in self._known:
             if _known(name) == "tactic":
-                told, labels = tactics_held(self.alerts), [*tactics().values()]
+                told, labels = tactics_held(self.alerts), pd.Index([*tactics().values()])
             else:
                 values = values_of(self.alerts, name)
                 told, labels = values.cat.codes.to_numpy().astype("int64"), values.cat.categories

@@ -21,7 +21,7 @@ from markupsafe import Markup
 from analysis import facets, verdicts
 from analysis.arrangement import BESIDE, LIST, WIDE, arranged
 from analysis.case import investigate
-from analysis.counting import Facets
+from analysis.counting import FACETS, Facets
 from analysis.errors import KitError
 from analysis.figures.picture import counted
 from analysis.incidents import correlate
@@ -89,9 +89,7 @@ class Desk:
         return facets.only(self.alerts, self.held)
 
     def _build(self) -> None:
-        self.facets = {
-            name: w.SelectMultiple(layout=LIST, rows=8, tooltip=name) for name in facets.FACETS
-        }
+        self.facets = {name: w.SelectMultiple(layout=LIST, rows=8, tooltip=name) for name in FACETS}
         self.query = w.Text(
             placeholder="words, proc.exepath=/usr/bin/curl, priority>=Error",
             description="Query",
