@@ -24,7 +24,8 @@ MOST = 100
 """Rows of a table; a page that holds thousands is read by nobody."""
 NOTEBOOK_STYLE = (
     # twice the class: JupyterLab's own rule for cells is as specific as one of it
-    "<style>.casebook.casebook td, .casebook.casebook th { text-align: left; vertical-align: top } "
+    "<style>.casebook.casebook td, .casebook.casebook th "
+    "{ text-align: left; vertical-align: top; padding: 0.3em 0.6em } "
     ".casebook caption { text-align: left } "
     ".casebook .evidence { list-style: none; margin: 0; padding: 0 } "
     ".casebook .origin { opacity: 0.7; font-size: 90% }</style>"

@@ -22,6 +22,7 @@ from analysis.report.markdown import code, fenced, own, words
 from analysis.report.shelf import Shelf
 
 from .conftest import SAMPLES, lines, story
+from .test_browser import CHROMIUM
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -306,6 +307,17 @@ def test_what_cannot_be_exported_is_said(tmp_path, monkeypatch):
         done = run("export", tmp_path / name, "--to", to)
         assert done.exit_code == 2
         assert said in done.output
+
+
+@pytest.mark.browser
+@pytest.mark.skipif(CHROMIUM is None, reason="no chromium here: apt-get install chromium")
+def test_a_pdf_is_printed(folder, tmp_path):
+    """By the browser that is here; nothing else is left beside it."""
+    made = writeup.export(folder, "pdf", tmp_path / "case.pdf")
+
+    assert made.read_bytes().startswith(b"%PDF-")
+    assert made.stat().st_size > 10_000
+    assert list(tmp_path.glob("falco-casebook-*")) == []
 
 
 def test_lab_says_which_incidents_there_are(reports, tmp_path):
