@@ -39,6 +39,8 @@ DOORS: dict[str, tuple[str, set[str]]] = {
          "explorer.py:_ipython_display_", "explorer.py:_report"},
     ),
     "HTML of pandas": ("to_html|to_latex|to_markdown|set_caption", set()),
+    # frames that a user shows: no mathematics, and a Styler's cells escaped
+    "how pandas shows frames": ("set_option|option_context", {"quoting.py:show_frames_as_text"}),
     "templates": ("Environment|from_string|get_template", {
         "quoting.py:templates", "shown.py:render", "report/warm.py:warm_up",
     }),
