@@ -165,8 +165,7 @@ def test_the_arn_tells_the_kind_of_caller():
 
     assert asked_for(case) == ["mara"]
     assert [c.text for c in case.commands if "AWSDenyAll" in c.text] == [
-        "aws iam attach-user-policy --user-name mara"
-        " --policy-arn arn:aws:iam::aws:policy/AWSDenyAll"
+        "aws iam attach-user-policy --user-name mara --policy-arn arn:aws:iam::aws:policy/AWSDenyAll"
     ]
 
 
@@ -176,6 +175,17 @@ def test_root_is_looked_up_as_root():
 
     assert asked_for(case) == ["root"]
     assert not [c for c in (*case.commands, *case.withheld) if "Stop the calling" in c.why]
+
+
+def test_a_user_of_another_service_is_not_taken_for_one_of_iam():
+    """The rule fires on any service's CreateUser: an IAM user of that name is somebody else's."""
+    call = cloud_call(**{"ct.request.username": "upload"}) | {"rule": "Create AWS user"}
+    of_transfer = case_of(
+        call | {"output_fields": call["output_fields"] | {"ct.src": "transfer.amazonaws.com"}}
+    )
+
+    assert [c for c in case_of(call).commands if "--user-name upload" in c.text]
+    assert not [c for c in of_transfer.commands if "--user-name upload" in c.text]
 
 
 def test_okta_itself_is_not_suspended():

@@ -155,7 +155,9 @@ def command_path(program: str, words: list[str]) -> tuple[str, ...]:
     """Return the words that name a command of the program's own, as its help lists them."""
     path: list[str] = []
     if program in _HELP:
-        for word in words:
+        for before, word in zip(["", *words], words, strict=False):
+            if before.startswith("-") and "=" not in before:  # its value
+                continue
             # in a line of its own, behind a bullet, or in a list of words
             listed = rf"(^\s*|^ +(\+?o|\*) |^ {{4}}([\w-]+, )*){re.escape(word)}(\s|[:,*]|$)"
             if re.fullmatch(r"[a-z][a-z0-9-]*", word) and re.search(
