@@ -96,7 +96,11 @@ def timeline(case: Case) -> Shown:
         [text(moment(row["time"])), text(row["moment"]), code(row["field"]), code(row["value"])]
         for row in case.timeline.to_dict("records")
     ]
-    return table("Moments that the alerts tell of", ["Time (UTC)", "What", "Field", "Value as received"], rows)
+    return table(
+        "Moments that the alerts tell of",
+        ["Time (UTC)", "What", "Field", "Value as received"],
+        rows,
+    )
 
 
 def causes(case: Case) -> Shown:
