@@ -176,7 +176,7 @@ def gaps(case: Case) -> Shown:
         for (field, why, asked, how), count in lacking.items()
     ]
     shown = table(
-        "Fields without a value that would decide something",
+        "Fields without a value",
         [
             "Field",
             *(["Alerts examined"] if many else []),
