@@ -109,8 +109,8 @@ def _split(words: list[str]) -> Iterator[list[str]]:
     elif program in _WRAPPERS:
         tools = knowledge.tools()
         spot = next((n for n, word in enumerate(words[1:], 1) if word in tools), spot)
-    if program == "find" or spot < len(words):
-        yield from _split(words[spot:]) if words[spot:] and program != "docker" else ()
+    if spot < len(words) and program != "docker":
+        yield from _split(words[spot:])
     yield words[:spot]
 
 
