@@ -224,7 +224,11 @@ def investigate(
         playbooks=_distinct(books),
         findings=_distinct(finding for found in findings for finding in found),
         causes=_distinct(c for exhibit, book in pairs for c in weigh_causes(exhibit, book)),
-        gaps=_distinct(gap for exhibit, book in pairs for gap in find_gaps(exhibit, book)),
+        gaps=_distinct(
+            gap
+            for (exhibit, book), (_, withheld) in zip(pairs, commands, strict=True)
+            for gap in find_gaps(exhibit, book, [one.field for one in withheld])
+        ),
         commands=_distinct(command for ready, _ in commands for command in ready),
         withheld=_distinct(command for _, withheld in commands for command in withheld),
         disposition=proposed,

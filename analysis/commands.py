@@ -49,7 +49,7 @@ def fill_commands(
     values = exhibit.facts | _window(exhibit.time)
     ready, withheld = [], []
     for command in playbook.command:
-        verdict = judge(command.all, (), exhibit.facts)
+        verdict = judge(command.all, command.any, exhibit.facts, command.unless)
         if verdict.holds is False:
             continue
         if verdict.holds is None:

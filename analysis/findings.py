@@ -122,8 +122,8 @@ def duration(seconds: float) -> str:
 def _spoken(name: str, value: Any) -> str:
     if name.endswith("_s"):
         return duration(value)
-    if isinstance(value, tuple):
-        value = "; ".join(value)
+    if isinstance(value, tuple | list):
+        value = "; ".join(map(str, value))
     return visible(str(value), longest=_LONGEST_VALUE)
 
 

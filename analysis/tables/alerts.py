@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from analysis.knowledge import known_fields, topic_of
 from analysis.lineage import field_level, relation
 from analysis.shown import Shown, as_received, code, lines, render, table, text
-from analysis.tables.words import TOPICS, moment, or_unknown, several
+from analysis.tables.words import TOPICS, fields_told, moment, or_unknown, several
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -46,10 +46,7 @@ def fields(case: Case, topic: str) -> Shown:
     Of several alerts, each value of a field is shown once, with how many of those examined have it.
     """
     told = Counter(
-        (name, as_received(value))
-        for exhibit in case.exhibits
-        for name, value in exhibit.fields.items()
-        if topic_of(name, exhibit.facts.get("evt.type")) == topic
+        (name, as_received(value)) for name, value, about in fields_told(case) if about == topic
     )
     many = several(case)
     rows = []

@@ -10,7 +10,7 @@ from analysis.gaps import append_output
 from analysis.knowledge import PHASES, SEVERITIES, attack_page, techniques
 from analysis.quoting import visible
 from analysis.shown import Shown, badge, citations, code, entries, lines, links, render, table, text
-from analysis.tables.words import TOPICS, moment, several
+from analysis.tables.words import TOPICS, fields_told, moment, several
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -108,12 +108,17 @@ def marks(case: Case) -> Shown:
 
 
 def statements(case: Case, topic: str) -> Shown:
-    """Show the findings of one topic as sentences, each with the fields it rests on."""
+    """Show the findings of one topic as sentences, each with the fields it rests on.
+
+    Nothing is shown of a topic on which the alerts have no field at all: `fields` says so.
+    """
     found = [
         (finding, _more(count))
         for finding, count in _alike(f for f in case.findings if f.topic == topic)
     ]
-    html = render("statements", findings=found, topic=TOPICS[topic], many=several(case))
+    told = any(one == topic for _, _, one in fields_told(case))
+    values = {"findings": found, "topic": TOPICS[topic], "many": several(case), "told": told}
+    html = render("statements", **values)
     return Shown(html, "\n".join(finding.claim + more for finding, more in found))
 
 
@@ -127,12 +132,13 @@ def ancestry(case: Case) -> Shown:
         ]
         for row in case.lineage.to_dict("records")
     ]
+    if not rows:  # a cloud's alert: the picture says so
+        return Shown("", "The alert tells of no process.")
     of = f" as alert {case.exhibits[0].alert_id} tells it" if several(case) else ""
     return table(
         f"Process lineage{of}",
         ["Relation", "Name", "Path", "Command line", "Process id", "Fields"],
         rows,
-        "The alert tells of no process.",
     )
 
 
@@ -142,7 +148,11 @@ def timeline(case: Case) -> Shown:
         [text(moment(row["time"])), text(row["moment"]), code(row["field"]), code(row["value"])]
         for row in case.timeline.to_dict("records")
     ]
-    return table("Timeline", ["Time (UTC)", "What", "Field", "Value as received"], rows)
+    return table(
+        "Moments that the alerts tell of",
+        ["Time (UTC)", "What", "Field", "Value as received"],
+        rows,
+    )
 
 
 def causes(case: Case) -> Shown:
@@ -218,7 +228,7 @@ def gaps(case: Case) -> Shown:
         for (field, why, asked, how), count in lacking.items()
     ]
     shown = table(
-        "What the alerts do not say",
+        "Fields without a value",
         [
             "Field",
             *(["Alerts examined"] if many else []),
