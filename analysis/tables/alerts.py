@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from analysis.knowledge import known_fields, topic_of
+from analysis.knowledge import known_fields
 from analysis.lineage import field_level, relation
 from analysis.shown import Shown, as_received, code, lines, render, table, text
 from analysis.tables.words import TOPICS, fields_told, moment, or_unknown, several
