@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 
 from analysis.commands import ReadyCommand, WithheldCommand, fill_commands
-from analysis.evidence import Exhibit, exhibits
+from analysis.evidence import Exhibit, Redaction, exhibits, redacted
 from analysis.findings import BenignCause, Finding, find, weigh_causes
 from analysis.folding import fold
 from analysis.gaps import Gap, find_gaps
@@ -24,6 +24,7 @@ from analysis.knowledge.generic import generic_playbook
 from analysis.knowledge.rules.once import own_rules
 from analysis.lineage import ancestry
 from analysis.processes import process_tree
+from analysis.redaction import redact_frame
 from analysis.timeline import timeline
 from analysis.verdict import verdict
 
@@ -60,6 +61,12 @@ class Case:
     timeline: pd.DataFrame
     processes: pd.DataFrame
     own_rules: tuple[Rule, ...] = ()
+    redact: bool = True
+
+    @property
+    def redactions(self) -> tuple[Redaction, ...]:
+        """Where text of the alerts examined is shown without its secrets."""
+        return tuple(one for exhibit in self.exhibits for one in exhibit.redactions)
 
     @property
     def rules(self) -> list[str]:
@@ -112,6 +119,7 @@ def investigate(
     most: int = MOST,
     playbooks: str | None = None,
     rules: Sequence[str] | str = (),
+    redact: bool = True,
 ) -> Case:
     """Work out one incident.
 
@@ -131,6 +139,9 @@ def investigate(
         Folder of own playbooks, which come before those that ship.
     rules : list of str, or str
         The user's own Falco rules files, or one text that joins their paths by `os.pathsep`.
+    redact : bool
+        Whether the case shows passwords, tokens and keys as marks (see `redaction`). It is judged
+        by the alerts as received either way.
 
     Returns
     -------
@@ -162,15 +173,22 @@ def investigate(
         raise KeyError(f"no incident {incident_id}")
     chosen = alerts[alerts["incident_id"] == incident_id]
     chosen.attrs = alerts.attrs
-    folded = _examine(chosen, most)
+    whole = chosen
+    if redact:
+        chosen = redact_frame(chosen)
+    folded = _examine(whole, chosen, most)
     first = folded.loc[folded["examined"], "alert_id"]
-    shown = exhibits(chosen[chosen["alert_id"].isin(first)])
-    books = [_playbook(exhibit, own, folder) for exhibit in shown]
-    pairs = list(zip(shown, books, strict=True))
-    findings = [find(exhibit, book) for exhibit, book in pairs]
+    received = exhibits(whole[whole["alert_id"].isin(first)])
+    shown = [redacted(exhibit) for exhibit in received] if redact else received
+    books = [_playbook(exhibit, own, folder) for exhibit in received]
+    each = list(zip(received, books, shown, strict=True))
+    findings = [find(*one) for one in each]
     unexamined = int((~folded["examined"]).sum())
     proposed, reasons = verdict(list(zip(shown, findings, strict=True)), unexamined=unexamined)
-    commands = [fill_commands(exhibit, book) for exhibit, book in pairs]
+    commands = [fill_commands(*one) for one in each]
+    processes = process_tree(whole.drop_duplicates("alert_id")).processes
+    if redact:
+        processes = redact_frame(processes)
     return Case(
         incident_id=incident_id,
         alerts=chosen,
@@ -178,16 +196,17 @@ def investigate(
         exhibits=tuple(shown),
         playbooks=_distinct(books),
         findings=_distinct(finding for found in findings for finding in found),
-        causes=_distinct(c for exhibit, book in pairs for c in weigh_causes(exhibit, book)),
-        gaps=_distinct(gap for exhibit, book in pairs for gap in find_gaps(exhibit, book)),
+        causes=_distinct(cause for one in each for cause in weigh_causes(*one)),
+        gaps=_distinct(gap for exhibit, book, _ in each for gap in find_gaps(exhibit, book)),
         commands=_distinct(command for ready, _ in commands for command in ready),
         withheld=_distinct(command for _, withheld in commands for command in withheld),
         disposition=proposed,
         reasons=_distinct(reasons),
         lineage=ancestry(shown[0].fields),
         timeline=timeline(shown),
-        processes=process_tree(chosen.drop_duplicates("alert_id")).processes,
-        own_rules=_distinct(rule for one in shown if (rule := _own_rule(one, own))),
+        processes=processes,
+        own_rules=_distinct(rule for one in received if (rule := _own_rule(one, own))),
+        redact=redact,
     )
 
 
@@ -207,9 +226,9 @@ def _playbook(exhibit: Exhibit, own: Mapping[str, Rule], folder: Path | None) ->
     return generic_playbook(book, exhibit.rule, exhibit.record.get("tags") or (), fields, rule)
 
 
-def _examine(alerts: pd.DataFrame, most: int) -> pd.DataFrame:
+def _examine(alerts: pd.DataFrame, shown: pd.DataFrame, most: int) -> pd.DataFrame:
     """Fold the alerts, and choose those to examine: the gravest, then the rarest, then the first."""
-    folded = fold(alerts)
+    folded = fold(alerts, shown)
     priority = alerts.drop_duplicates("alert_id").set_index("alert_id")["priority"]
     worst = priority.cat.codes.reindex(folded["alert_id"]).to_numpy()
     order = np.lexsort((folded["alert_id"], folded["first_seen"], folded["alerts"], -worst))

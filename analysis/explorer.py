@@ -215,7 +215,7 @@ class Desk:
         with self._told():
             own = self.alerts.iloc[self.rows.get(chosen, [])]
             own.attrs = self.alerts.attrs
-            self.case = investigate(own) if chosen else None
+            self.case = investigate(own, redact=False) if chosen else None
             self._drawn.clear()
             self.link.outputs = ()
             self._offer()

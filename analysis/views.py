@@ -41,7 +41,7 @@ def view(case: Case, name: str, *, summands: pd.DataFrame, history: pd.DataFrame
         shown = [tree, tables.ancestry(case)]
     elif name == "Timeline":
         drawn = figures.activity(case.alerts) if several else figures.timeline(case.timeline)
-        shown = [drawn, tables.duplicates(case.alerts), tables.timeline(case)]
+        shown = [drawn, tables.duplicates(case), tables.timeline(case)]
     elif name == "Findings":
         shown = [tables.findings(case), tables.causes(case), tables.gaps(case)]
     elif name == "What to do":

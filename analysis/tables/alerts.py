@@ -9,6 +9,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from analysis import folding
+from analysis.case import Case
 from analysis.knowledge import known_fields, topic_of
 from analysis.lineage import field_level, relation
 from analysis.shown import Shown, as_received, code, lines, render, table, text
@@ -16,8 +17,6 @@ from analysis.tables.words import TOPICS, moment, or_unknown, several
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from analysis.case import Case
 
 _FACET_WORDS = {
     "name": "name",
@@ -70,13 +69,13 @@ def fields(case: Case, topic: str) -> Shown:
     )
 
 
-def duplicates(alerts: pd.DataFrame) -> Shown:
+def duplicates(alerts: pd.DataFrame | Case) -> Shown:
     """Show what happened more than once as one row with its counts.
 
     Parameters
     ----------
-    alerts : DataFrame
-        As `correlate` returns it; see `folding.duplicates`.
+    alerts : DataFrame or Case
+        As `correlate` returns it; see `folding.duplicates`. A case has folded its own already.
 
     Examples
     --------
@@ -85,6 +84,10 @@ def duplicates(alerts: pd.DataFrame) -> Shown:
     >>> tables.duplicates(correlate(alerts).alerts).text.splitlines()[1]
     'Rule | What they share | Alerts | Received | First (UTC) | Last (UTC)'
     """
+    if isinstance(alerts, Case):
+        repeated = alerts.folded[alerts.folded["records"] > 1]
+    else:
+        repeated = folding.duplicates(alerts)
     rows = [
         [
             text(row["rule"]),
@@ -94,7 +97,7 @@ def duplicates(alerts: pd.DataFrame) -> Shown:
             text(moment(row["first_seen"])),
             text(moment(row["last_seen"])),
         ]
-        for row in folding.duplicates(alerts).to_dict("records")
+        for row in repeated.to_dict("records")
     ]
     headings = ["Rule", "What they share", "Alerts", "Received", "First (UTC)", "Last (UTC)"]
     caption = "Alerts that tell the same but for when, the most frequent first"
@@ -102,13 +105,17 @@ def duplicates(alerts: pd.DataFrame) -> Shown:
 
 
 def raw(case: Case) -> Shown:
-    """Show each alert byte for byte, with its digest; what no eye would see is written out."""
+    """Show each alert byte for byte, with its digest; what no eye would see is written out.
+
+    Where a secret was redacted, it says so; size and digest are those of the bytes received.
+    """
     receipts = [
         {
             "origin": receipt.origin,
             "size": len(receipt.raw),
             "sha256": receipt.sha256,
-            "text": lines(receipt.raw.decode("utf-8", "replace"), longest=100_000),
+            "redacted": receipt.redacted is not None,
+            "text": lines(receipt.text, longest=100_000),
         }
         for exhibit in case.exhibits[:_WHOLE]
         for receipt in exhibit.receipts[:_WHOLE]
