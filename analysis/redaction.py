@@ -15,8 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
-from analysis.secret import secrets_in
+from analysis.secret import hints, secrets_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -145,7 +147,9 @@ def redact_frame(frame: pd.DataFrame) -> pd.DataFrame:
         if not told or column.dtype.kind in "biufmM":
             continue
         codes, values = pd.factorize(column.astype("object").map(_hashable, na_action="ignore"))
-        shown = [redact_value(value, member(name))[0] for value in values]
+        shown = values.tolist()
+        for at in _worth_a_look(shown):
+            shown[at] = redact_value(shown[at], member(name))[0]
         if any(one != other for one, other in zip(shown, values, strict=True)):
             made[str(name)] = _decoded(codes, shown, column)
     if "proc.args" in frame and "proc.name" in frame:  # an option's meaning depends on whose it is
@@ -170,6 +174,14 @@ def _decoded(codes: Any, shown: list[Any], column: pd.Series) -> pd.Series:
     values[:-1] = shown
     texts = all(isinstance(value, str) for value in shown)
     return pd.Series(values[codes], column.index, dtype="str" if texts else "object")
+
+
+def _worth_a_look(values: list[Any]) -> Any:
+    """Return the places of values that may hold a secret or a mark's imitation: most do not."""
+    # a lone surrogate is no UTF-8
+    texts = pa.array([str(one).encode("utf-8", "replace") for one in values], "large_binary")
+    found = pc.match_substring_regex(texts, f"{_OPENING}|{hints()}", ignore_case=True)
+    return np.flatnonzero(found.to_numpy(zero_copy_only=False))
 
 
 def _hashable(value: Any) -> Any:

@@ -24,9 +24,13 @@ _VALUES = {
     "{value}": rf"[\"']?(?P<secret>{_QUOTED}|[^\s\"']+)",
     "{part}": rf"[\"']?(?P<secret>{_QUOTED}|[^\s\"'&;,]+)",
 }
-_BEHIND = r"(?:^|[\s;|&(\"'`=]|bin/)(?<!--name )(?<!--name=)(?<!--link )(?<!--host )(?<!-h )(?<!ssh )(?:{program})(?=\s)[^;|&\n]*\Z"
+_BEHIND = r"(?:(?<![\w./:@-])|(?<=bin/))(?<!--name )(?<!--name=)(?<!--link )(?<!--host )(?<!-h )(?<!ssh )(?:{program})(?=\s)"
 # behind these, text is a script, in which these characters end a word or are code
-_SCRIPT = re.compile(r"(?:^|\s)(?:-\w*[ce]|--eval|eval|ssh|watch|system)(?=[\s(])")
+_SCRIPT = re.compile(
+    r"(?<![\w-])(?:(?:\w{0,8}sh|su|runuser|python[\d.]*|perl|ruby|node|php|lua\w*)\s+(?:-\S+\s+)*?"
+    r"-\w*[cer]|ssh|eval|watch|system)(?=[\s(])"
+)
+_FAR = 4_096  # characters back that are looked at: as many of the arguments as Falco reads
 _CODE = re.compile(r"[;|&<>()`]|\$[({]")
 _SUBSTITUTED = re.compile(r"`|\$[({]")
 _VARIABLE = re.compile(r"\$\w+|%\w+%")
@@ -47,6 +51,11 @@ class _Secret:
     pattern: re.Pattern[str]
     program: re.Pattern[str] | None
     unless: re.Pattern[str] | None
+
+
+def hints() -> str:
+    """Return a regular expression (`re` and RE2, no matter the case) without which text has none."""
+    return "|".join(sorted({re.escape(word) for one in _secrets() for word in one.hint}))
 
 
 def secrets_in(text: str, start: int = 0) -> Iterator[tuple[int, int, str]]:
@@ -71,24 +80,28 @@ def _spans(whole: str, start: int) -> Iterator[tuple[int, int, str]]:
             continue
         for match in secret.pattern.finditer(whole):
             first, last = match.span("secret")
-            if secret.program and not secret.program.search(whole, 0, match.start()):
+            at = match.start()
+            far = max(0, at - _FAR)
+            # a program's options stand in its own command
+            own = max(far, 1 + max(whole.rfind(end, far, at) for end in ";|&\n"))
+            if secret.program and not secret.program.search(whole, own, at):
                 continue
-            if secret.unless and secret.unless.search(whole, 0, match.start()):
+            if secret.unless and secret.unless.search(whole, own, at):
                 continue
-            last = first + _length(whole[:first], whole[first:last])
+            last = first + _length(whole[far:first], whole[first:last])
             if max(first, start) < last:
                 yield max(first, start), last, secret.name
 
 
 def _length(before: str, value: str) -> int:
     """Return how many characters of a value are secret: 0 where it is none."""
-    script = _SCRIPT.search(before) is not None
-    code = (_CODE if script else _SUBSTITUTED).search(value)
-    if code:
-        value = value[: code.start()]
-    if _NOT_SECRET.fullmatch(value) or (script and _VARIABLE.fullmatch(value)):
-        return 0
-    return len(value)
+    code, is_variable = _CODE.search(value), _VARIABLE.fullmatch(value)
+    if code or is_variable:
+        if _SCRIPT.search(before) is None:
+            code, is_variable = _SUBSTITUTED.search(value), None
+        if code:
+            value = value[: code.start()]
+    return 0 if is_variable or _NOT_SECRET.fullmatch(value) else len(value)
 
 
 @cache
