@@ -72,6 +72,8 @@ SECRET = [
     "kubeadm join 192.0.2.1:6443 --token «abcdef.0123456789abcdef»",
     "curl http://192.0.2.1/?access_token=«abc»&user=bob",
     "export GITHUB_TOKEN=«abc»",
+    "curl http://192.0.2.1/?client_id=a&client_secret=«abc»&x=y",
+    "curl http://192.0.2.1/?secret=«abc»",
     "git clone https://«ghp_abcdefghijklmnopqrstuvwxyz0123456789»@github.example/x",
     "x «github_pat_11ABCDEFG0abcdefghijkl_mnopqrstuvwxyz» y",
     "git clone https://oauth2:«glpat-abcdefghij0123456789»@gitlab.example/x",
@@ -115,6 +117,7 @@ PLAIN = [
     "git@github.example:bob/token.git",
     "bash -c kubectl --token=$TOKEN get pods",
     "[redacted: password]",
+    "K8s secret created (user=bob secret=db-credentials ns=prod resource=secrets)",
 ]
 # what a shell would run is shown, whatever stands before it
 CODE = [
