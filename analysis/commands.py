@@ -74,7 +74,7 @@ def _redacted(shell: str, exhibit: Exhibit, shown: Exhibit | None) -> Withheld |
     for name in placeholders(shell) if shown else ():
         if shown and shown.facts.get(name) != exhibit.facts.get(name):
             return Withheld(
-                name, "its value holds a secret, which is redacted here; alerts.jsonl has it whole"
+                name, "a mark stands here for a part of its value; alerts.jsonl has it whole"
             )
     return None
 

@@ -156,31 +156,36 @@ def redacted(exhibit: Exhibit) -> Exhibit:
     The bytes received stay, and so do their digests; `Receipt.text` shows them without secrets.
     """
     program = exhibit.fields.get("proc.name")
-    # what an option means depends on whose it is
-    done = {
+    fields = {
+        # what an option means depends on whose it is
         name: redact_value(value, f"{program} " if name == "proc.args" else member(name))
         for name, value in exhibit.fields.items()
     }
-    record = dict(exhibit.record)
-    if done:
-        record["output_fields"] = {name: shown for name, (shown, _) in done.items()}
-    rest = record.keys() - {"output_fields", *ENVELOPE_FIELDS}
-    done |= {name: redact_value(record[name], member(name)) for name in sorted(rest)}
-    record |= {name: done[name][0] for name in rest}
-    known = {
-        value: done[name][0]
-        for name, value in (exhibit.record | exhibit.fields).items()
-        if name in done and isinstance(value, str)
+    rest = {
+        name: redact_value(value, member(name))
+        for name, value in exhibit.record.items()
+        if name not in ("output_fields", *ENVELOPE_FIELDS)
     }
+    known = {
+        value: shown
+        for whole, parts in ((exhibit.fields, fields), (exhibit.record, rest))
+        for name, (shown, _) in parts.items()
+        if isinstance(value := whole[name], str)
+    }
+    record = exhibit.record | {name: shown for name, (shown, _) in rest.items()}
+    if fields:
+        record["output_fields"] = {name: shown for name, (shown, _) in fields.items()}
     if isinstance(output := record.get("output"), str):
         made = redact_output(output, known)
         known[output] = record["output"] = made.text
-        done["output"] = made.text, made
+        rest["output"] = made.text, made
     facts = {
-        name: done[name][0] if name in done and done[name][1].secrets else redact_value(value)[0]
+        # a name without a dot is the envelope's, or derived
+        name: fields[name][0] if "." in name and name in fields and isinstance(value, str)
+        else record["output"] if name == "output" else redact_value(value)[0]
         for name, value in exhibit.facts.items()
-    }
-    found = {name: one for name, (_, one) in done.items() if one.secrets}
+    }  # fmt: skip
+    found = {name: one for name, (_, one) in (rest | fields).items() if one.secrets}
     taken = {text for one in found.values() for text in one.taken}
     around = [redact_raw(receipt.text, known) for receipt in exhibit.receipts]
     if not found and (others := [one for one in around if one.secrets]):
