@@ -178,3 +178,13 @@ def test_templates_trust_nothing(name):
         "#{{ anchor }}", "{{ row.link }}", "{{ one.incident_id }}/error.txt",
         "{{ one.incident_id }}/alerts.jsonl", "{{ value.links[one] }}",
     }  # fmt: skip
+
+
+def test_secrets_are_redacted_in_one_place():
+    """A case is made without secrets; what shows it never goes back to the bytes received."""
+    callers = {file for file, source in SOURCES.items() if "from analysis.redaction" in source}
+    assert callers == {"case.py", "evidence.py", "report/batch.py", "report/job.py"}
+    for file, source in SOURCES.items():
+        if file.startswith(("tables/", "figures/", "report/")) or file in ("shown.py", "views.py"):
+            assert "raw.decode" not in source, file
+            assert "redact=False" not in source, file

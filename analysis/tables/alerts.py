@@ -98,13 +98,17 @@ def duplicates(folded: pd.DataFrame) -> Shown:
 
 
 def raw(case: Case) -> Shown:
-    """Show each alert byte for byte, with its digest; what no eye would see is written out."""
+    """Show each alert byte for byte, with its digest; what no eye would see is written out.
+
+    Where a secret was redacted, it says so; size and digest are those of the bytes received.
+    """
     receipts = [
         {
             "origin": receipt.origin,
             "size": len(receipt.raw),
             "sha256": receipt.sha256,
-            "text": lines(receipt.raw.decode("utf-8", "replace"), longest=100_000),
+            "redacted": receipt.redacted is not None,
+            "text": lines(receipt.text, longest=100_000),
         }
         for exhibit in case.exhibits[:_WHOLE]
         for receipt in exhibit.receipts[:_WHOLE]

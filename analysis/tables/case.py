@@ -37,8 +37,10 @@ _FACETS = ("name", "exepath", "cmdline", "pid")
 def summary(case: Case) -> Shown:
     """Show the proposed disposition with its reasons, and what is not known."""
     leads = [*[f for f in case.findings if f.topic == "event"][:1], *case.reasons]
-    html = render("summary", case=case, leads=leads, lacking=_lacking(case))
-    return Shown(html, visible(case.summary, longest=20_000))
+    redacted = _redacted(case)
+    html = render("summary", case=case, leads=leads, lacking=_lacking(case), redacted=redacted)
+    said = f"{case.summary} Redacted: {redacted}." if redacted else case.summary
+    return Shown(html, visible(said, longest=20_000))
 
 
 def findings(case: Case) -> Shown:
@@ -247,6 +249,17 @@ def gaps(case: Case) -> Shown:
     )
     html = shown.html + render("gaps", snippet=snippet.splitlines())
     return Shown(html, f"{shown.text}\n{snippet}".strip())
+
+
+def _redacted(case: Case) -> str:
+    """Say how many values of the alerts examined are shown as marks, of which kind, and where."""
+    kinds = Counter(kind for one in case.redactions for kind in one.secrets)
+    if not kinds:
+        return ""
+    number = kinds.total()
+    counted = ", ".join(f"{kind} {count:,}" for kind, count in sorted(kinds.items()))
+    where = ", ".join(sorted({one.field for one in case.redactions}))
+    return f"{number:,} value{'s' if number > 1 else ''} of the alerts examined ({counted}), in {where}"
 
 
 def _technique(name: str) -> str:
