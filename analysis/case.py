@@ -15,7 +15,7 @@ import numpy as np
 from analysis import enrichment as outside
 from analysis import verdicts
 from analysis.commands import ReadyCommand, WithheldCommand, fill_commands
-from analysis.evidence import Exhibit, exhibits
+from analysis.evidence import Exhibit, Redaction, exhibits, redacted
 from analysis.findings import BenignCause, Finding, find, weigh_causes
 from analysis.folding import fold
 from analysis.gaps import Gap, find_gaps
@@ -27,6 +27,7 @@ from analysis.knowledge.rules.once import own_rules
 from analysis.lineage import ancestry
 from analysis.marks_file import read_marks
 from analysis.processes import process_tree
+from analysis.redaction import redact_frame
 from analysis.timeline import timeline
 from analysis.verdict import verdict
 
@@ -68,9 +69,14 @@ class Case:
     """Analysts' entries on its alerts, see `verdicts.history`; None if none were given."""
     outside: tuple[OutsideFinding, ...] = ()
     said: tuple[Said, ...] = ()
-    """What each outside source that was asked said."""
     limits: tuple[tuple[str, str], ...] = ()
     """What outside sources looked at, and what not: plug-in and sentence."""
+    redact: bool = True
+
+    @property
+    def redactions(self) -> tuple[Redaction, ...]:
+        """Where text of the alerts examined is shown without its secrets."""
+        return tuple(one for exhibit in self.exhibits for one in exhibit.redactions)
 
     @property
     def rules(self) -> list[str]:
@@ -151,6 +157,7 @@ def investigate(
     rules: Sequence[str] | str = (),
     marks: str | pd.DataFrame = "",
     enrichment: str = "",
+    redact: bool = True,
 ) -> Case:
     """Work out one incident.
 
@@ -174,6 +181,9 @@ def investigate(
         A file of analysts' marks (see `marks_file.read_marks`), or what `verdicts.history` returns.
     enrichment : str, optional
         A report's file of what outside sources said (see `enrichment.as_file`); none is asked here.
+    redact : bool
+        Whether the case shows passwords, tokens and keys as marks (see `redaction`). It is judged
+        by the alerts as received either way.
 
     Returns
     -------
@@ -205,17 +215,20 @@ def investigate(
         raise KeyError(f"no incident {incident_id}")
     chosen = alerts[alerts["incident_id"] == incident_id]
     chosen.attrs = alerts.attrs
-    folded = _examine(chosen, most)
+    whole, chosen = chosen, redact_frame(chosen) if redact else chosen
+    folded = _examine(whole, chosen, most)
     first = folded.loc[folded["examined"], "alert_id"]
-    shown = exhibits(chosen[chosen["alert_id"].isin(first)])
-    books = [_playbook(exhibit, own, folder) for exhibit in shown]
-    pairs = list(zip(shown, books, strict=True))
-    findings = [find(exhibit, book) for exhibit, book in pairs]
+    received = exhibits(whole[whole["alert_id"].isin(first)])
+    shown = [redacted(exhibit) for exhibit in received] if redact else received
+    books = [_playbook(exhibit, own, folder) for exhibit in received]
+    each = list(zip(received, books, shown, strict=True))
+    findings = [find(*one) for one in each]
     unexamined = int((~folded["examined"]).sum())
     proposed, reasons = verdict(list(zip(shown, findings, strict=True)), unexamined=unexamined)
-    commands = [fill_commands(exhibit, book) for exhibit, book in pairs]
+    commands = [fill_commands(*one) for one in each]
     said = outside.read_said(enrichment) if enrichment else ()
     told, limits = outside.findings(chosen, said)
+    processes = process_tree(whole.drop_duplicates("alert_id")).processes
     return Case(
         incident_id=incident_id,
         alerts=chosen,
@@ -223,20 +236,25 @@ def investigate(
         exhibits=tuple(shown),
         playbooks=_distinct(books),
         findings=_distinct(finding for found in findings for finding in found),
-        causes=_distinct(c for exhibit, book in pairs for c in weigh_causes(exhibit, book)),
-        gaps=_distinct(gap for exhibit, book in pairs for gap in find_gaps(exhibit, book)),
+        causes=_distinct(cause for one in each for cause in weigh_causes(*one)),
+        gaps=_distinct(
+            gap
+            for (exhibit, book, _), (_, withheld) in zip(each, commands, strict=True)
+            for gap in find_gaps(exhibit, book, [one.field for one in withheld])
+        ),
         commands=_distinct(command for ready, _ in commands for command in ready),
         withheld=_distinct(command for _, withheld in commands for command in withheld),
         disposition=proposed,
         reasons=_distinct(reasons),
         lineage=ancestry(shown[0].fields),
         timeline=timeline(shown),
-        processes=process_tree(chosen.drop_duplicates("alert_id")).processes,
-        own_rules=_distinct(rule for one in shown if (rule := _own_rule(one, own))),
+        processes=redact_frame(processes) if redact else processes,
+        own_rules=_distinct(rule for one in received if (rule := _own_rule(one, own))),
         marks=_marks(marks, chosen),
         outside=tuple(told),
         said=said,
         limits=tuple(limits),
+        redact=redact,
     )
 
 
@@ -265,9 +283,9 @@ def _playbook(exhibit: Exhibit, own: Mapping[str, Rule], folder: Path | None) ->
     return generic_playbook(book, exhibit.rule, exhibit.record.get("tags") or (), fields, rule)
 
 
-def _examine(alerts: pd.DataFrame, most: int) -> pd.DataFrame:
+def _examine(alerts: pd.DataFrame, shown: pd.DataFrame, most: int) -> pd.DataFrame:
     """Fold the alerts, and choose those to examine: the gravest, then the rarest, then the first."""
-    folded = fold(alerts)
+    folded = fold(alerts, shown)
     priority = alerts.drop_duplicates("alert_id").set_index("alert_id")["priority"]
     worst = priority.cat.codes.reindex(folded["alert_id"]).to_numpy()
     order = np.lexsort((folded["alert_id"], folded["first_seen"], folded["alerts"], -worst))

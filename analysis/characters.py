@@ -60,6 +60,7 @@ _PRINTABLE = re.compile(
     "\U000e0100-\U000e01ef\u2024\u2044\u2215\u29f8\U0001d400-\U0001d7ff]"
     f"|[{_LETTERS}\uff0e\uff0f]+(?=[{_LATIN}])|(?<=[{_LATIN}])[{_LETTERS}\uff0e\uff0f]+"
 )
+_BEYOND = re.compile("[^ -~]")  # none but these may fail to print
 _NAMED = {"\n": "LF", "\r": "CR", "\t": "TAB", "\x1b": "ESC", "\0": "NUL"}
 
 
@@ -73,7 +74,9 @@ def write_out(text: str) -> str:
     if is_plain(text):
         return text
     marked = _PRINTABLE.sub(lambda match: "".join(map(_written, match[0])), text)
-    return "".join(c if c.isprintable() else _written(c) for c in marked)
+    return _BEYOND.sub(
+        lambda match: match[0] if match[0].isprintable() else _written(match[0]), marked
+    )
 
 
 def characters_in(text: str) -> dict[str, list[str]]:

@@ -69,6 +69,8 @@ _GAP = click.option(
 @click.option(
     "--workers", type=click.IntRange(1), help="Reports made side by side; else a core each."
 )
+@click.option("--no-redact", "redact", is_flag=True, default=True, flag_value=False,
+              help="Show passwords, tokens and keys in alert text.")  # fmt: skip
 @click.option("--force", is_flag=True, help="Make again what is there and whole.")
 @click.option(
     "--timeout", default=600.0, show_default=True, help="Seconds that one report may take."

@@ -13,7 +13,7 @@ import pandas as pd
 
 from analysis.knowledge import Playbook, legal_patterns
 from analysis.knowledge.conditions import judge
-from analysis.quoting import Withheld, fill
+from analysis.quoting import Withheld, fill, placeholders
 
 if TYPE_CHECKING:
     from analysis.evidence import Exhibit
@@ -43,25 +43,40 @@ class WithheldCommand:
 
 
 def fill_commands(
-    exhibit: Exhibit, playbook: Playbook
+    exhibit: Exhibit, playbook: Playbook, shown: Exhibit | None = None
 ) -> tuple[list[ReadyCommand], list[WithheldCommand]]:
-    """Return the playbook's commands that apply to this alert: ready, and withheld."""
+    """Return the playbook's commands that apply to this alert: ready, and withheld.
+
+    A command that needs a value which `shown` does not show whole is withheld: with a mark in
+    place of a secret it would not do what it says.
+    """
     values = exhibit.facts | _window(exhibit.time)
     ready, withheld = [], []
     for command in playbook.command:
-        verdict = judge(command.all, (), exhibit.facts)
+        verdict = judge(command.all, command.any, exhibit.facts, command.unless)
         if verdict.holds is False:
             continue
         if verdict.holds is None:
             lacking = Withheld(verdict.needs[0], "whether the command applies depends on it")
         else:
-            filled = fill(command.shell, values, legal_patterns())
+            filled = _redacted(command.shell, exhibit, shown) or fill(
+                command.shell, values, legal_patterns()
+            )
             if isinstance(filled, str):
                 ready.append(ReadyCommand(command.phase, command.why, command.where, filled))
                 continue
             lacking = filled
         withheld.append(WithheldCommand(command.phase, command.why, lacking.field, lacking.reason))
     return ready, withheld
+
+
+def _redacted(shell: str, exhibit: Exhibit, shown: Exhibit | None) -> Withheld | None:
+    for name in placeholders(shell) if shown else ():
+        if shown and shown.facts.get(name) != exhibit.facts.get(name):
+            return Withheld(
+                name, "a mark stands here for a part of its value; alerts.jsonl has it whole"
+            )
+    return None
 
 
 def _window(time: pd.Timestamp) -> dict[str, str]:

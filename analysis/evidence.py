@@ -16,6 +16,7 @@ from analysis.features import DERIVED, derive, fields_behind
 from analysis.identity import identify
 from analysis.intake import Origin, Record, frame_of, iter_records, raw_records, whole_number
 from analysis.knowledge import known_fields
+from analysis.redaction import member, redact_output, redact_raw, redact_value
 from analysis.schema import is_missing, parse_priority
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 ENVELOPE_FIELDS = ("time", "rule", "priority", "source", "hostname", "tags", "output", "uuid")
 """The alert's own keys that evidence may cite beside its output fields."""
+_TELLING = 8  # a shorter secret may stand elsewhere by chance
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +45,27 @@ class Receipt:
 
     origin: str
     raw: bytes
+    redacted: str | None = None
+    """The bytes as text without secrets, where any were redacted."""
+
+    @property
+    def text(self) -> str:
+        """What is shown of the bytes."""
+        return self.raw.decode("utf-8", "replace") if self.redacted is None else self.redacted
 
     @property
     def sha256(self) -> str:
         """The digest of the bytes as received."""
         return hashlib.sha256(self.raw).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Redaction:
+    """A field of an alert that is shown without its secrets, and of which kind each is."""
+
+    alert_id: str
+    field: str
+    secrets: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +77,7 @@ class Exhibit:
     record: dict[str, Any]
     facts: dict[str, Any]
     receipts: tuple[Receipt, ...]
+    redactions: tuple[Redaction, ...] = ()
 
     @property
     def rule(self) -> str:
@@ -129,6 +148,64 @@ def exhibits(alerts: pd.DataFrame) -> list[Exhibit]:
         found[alert_id] = Exhibit(alert_id, envelope["time"], record, facts, ())
     whole = [replace(one, receipts=tuple(receipts[one.alert_id])) for one in found.values()]
     return sorted(whole, key=lambda exhibit: (str(exhibit.time), exhibit.alert_id))
+
+
+def redacted(exhibit: Exhibit) -> Exhibit:
+    """Return an exhibit whose text holds no secret, for showing; judge by the exhibit itself.
+
+    The bytes received stay, and so do their digests; `Receipt.text` shows them without secrets.
+    """
+    program = exhibit.fields.get("proc.name")
+    fields = {
+        # what an option means depends on whose it is
+        name: redact_value(value, f"{program} " if name == "proc.args" else member(name))
+        for name, value in exhibit.fields.items()
+    }
+    rest = {
+        name: redact_value(value, member(name))
+        for name, value in exhibit.record.items()
+        if name not in ("output_fields", *ENVELOPE_FIELDS)
+    }
+    known = {
+        value: shown
+        for whole, parts in ((exhibit.fields, fields), (exhibit.record, rest))
+        for name, (shown, _) in parts.items()
+        if isinstance(value := whole[name], str)
+    }
+    record = exhibit.record | {name: shown for name, (shown, _) in rest.items()}
+    if fields:
+        record["output_fields"] = {name: shown for name, (shown, _) in fields.items()}
+    if isinstance(output := record.get("output"), str):
+        made = redact_output(output, known)
+        known[output] = record["output"] = made.text
+        rest["output"] = made.text, made
+    facts = {
+        # a name without a dot is the envelope's, or derived
+        name: fields[name][0] if "." in name and name in fields and isinstance(value, str)
+        else record["output"] if name == "output" else redact_value(value)[0]
+        for name, value in exhibit.facts.items()
+    }  # fmt: skip
+    found = {name: one for name, (_, one) in (rest | fields).items() if one.secrets}
+    taken = {text for one in found.values() for text in one.taken}
+    around = [redact_raw(receipt.text, known) for receipt in exhibit.receipts]
+    if not found and (others := [one for one in around if one.secrets]):
+        found["(around the alert)"] = others[0]
+    return replace(
+        exhibit,
+        record=record,
+        facts=facts,
+        receipts=tuple(
+            _without(receipt, made.text, taken)
+            for receipt, made in zip(exhibit.receipts, around, strict=True)
+        ),
+        redactions=tuple(Redaction(exhibit.alert_id, n, one.secrets) for n, one in found.items()),
+    )
+
+
+def _without(receipt: Receipt, text: str, secrets: Iterable[str]) -> Receipt:
+    if any(len(secret) >= _TELLING and secret in text for secret in secrets):
+        text = "(Not shown: it holds a secret beside the places where it was recognised.)"
+    return receipt if text == receipt.text else replace(receipt, redacted=text)
 
 
 def _records(

@@ -213,7 +213,8 @@ class Desk:
         with self._told():
             own = self.alerts.iloc[self.rows.get(chosen, [])]
             own.attrs = self.alerts.attrs
-            self.case = investigate(own, marks=verdicts.history(self.store)) if chosen else None
+            entries = verdicts.history(self.store)
+            self.case = investigate(own, marks=entries, redact=False) if chosen else None
             self._drawn.clear()
             self.link.outputs = ()
             self._offer()

@@ -66,16 +66,23 @@ class BenignCause:
     needs: tuple[str, ...]
 
 
-def find(exhibit: Exhibit, playbook: Playbook) -> list[Finding]:
-    """Return what one alert supports: that the rule fired, its ancestry, readings, the playbook."""
-    found = [_detection(exhibit), *_lineage(exhibit)]
-    found += filter(None, (_check(check, exhibit) for check in (*readings(), *playbook.check)))
+def find(exhibit: Exhibit, playbook: Playbook, shown: Exhibit | None = None) -> list[Finding]:
+    """Return what one alert supports: that the rule fired, its ancestry, readings, the playbook.
+
+    It is judged by `exhibit` and told in the words of `shown`: the same, or without its secrets.
+    """
+    shown = shown or exhibit
+    found = [_detection(shown), *_lineage(shown)]
+    checks = (*readings(), *playbook.check)
+    found += filter(None, (_check(check, exhibit, shown) for check in checks))
     return found
 
 
-def weigh_causes(exhibit: Exhibit, playbook: Playbook) -> list[BenignCause]:
+def weigh_causes(
+    exhibit: Exhibit, playbook: Playbook, shown: Exhibit | None = None
+) -> list[BenignCause]:
     """Return the playbook's benign causes, each 'supported', 'excluded' or 'unknown'."""
-    return [_cause(cause, exhibit) for cause in playbook.benign]
+    return [_cause(cause, exhibit, shown or exhibit) for cause in playbook.benign]
 
 
 def disposition(findings: Sequence[Finding]) -> tuple[str, list[Finding]]:
@@ -122,17 +129,17 @@ def duration(seconds: float) -> str:
 def _spoken(name: str, value: Any) -> str:
     if name.endswith("_s"):
         return duration(value)
-    if isinstance(value, tuple):
-        value = "; ".join(value)
+    if isinstance(value, tuple | list):
+        value = "; ".join(map(str, value))
     return visible(str(value), longest=_LONGEST_VALUE)
 
 
-def _check(check: Check, exhibit: Exhibit) -> Finding | None:
+def _check(check: Check, exhibit: Exhibit, shown: Exhibit) -> Finding | None:
     verdict = judge(check.all, check.any, exhibit.facts, check.unless)
-    claim = fill_claim(check.claim, exhibit.facts) if verdict.holds else None
+    claim = fill_claim(check.claim, shown.facts) if verdict.holds else None
     if claim is None:
         return None
-    evidence = exhibit.cite((*verdict.fields, *check.named, *check.cites))
+    evidence = shown.cite((*verdict.fields, *check.named, *check.cites))
     return Finding(
         claim,
         check.topic,
@@ -144,13 +151,13 @@ def _check(check: Check, exhibit: Exhibit) -> Finding | None:
     )
 
 
-def _cause(cause: Cause, exhibit: Exhibit) -> BenignCause:
+def _cause(cause: Cause, exhibit: Exhibit, shown: Exhibit) -> BenignCause:
     against = judge((), cause.unless, exhibit.facts)
     if cause.unless and against.holds:
-        return BenignCause(cause.cause, cause.confirm, "excluded", exhibit.cite(against.fields), ())
+        return BenignCause(cause.cause, cause.confirm, "excluded", shown.cite(against.fields), ())
     verdict = judge(cause.all, cause.any, exhibit.facts)
     if (cause.all or cause.any) and verdict.holds:
-        cited = exhibit.cite(verdict.fields)
+        cited = shown.cite(verdict.fields)
         return BenignCause(cause.cause, cause.confirm, "supported", cited, ())
     # what does not support a cause does not exclude it either
     return BenignCause(cause.cause, cause.confirm, "unknown", (), verdict.needs)

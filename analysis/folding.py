@@ -7,6 +7,7 @@ nothing can hide in a crowd by its rule or name alone.
 
 from __future__ import annotations
 
+import json
 import re
 from typing import TYPE_CHECKING
 
@@ -25,13 +26,15 @@ _TIMES = ("abstime", "reltime")
 _CLIENT_PORT = r":\d+->"  # a connection's name is client->server; the client's port is by chance
 
 
-def fold(alerts: pd.DataFrame) -> pd.DataFrame:
+def fold(alerts: pd.DataFrame, shown: pd.DataFrame | None = None) -> pd.DataFrame:
     """Return what happened in each incident, and how often.
 
     Parameters
     ----------
     alerts : DataFrame
         As `correlate` returns it: with `alert_id` and `incident_id`.
+    shown : DataFrame, optional
+        The same alerts in the words that `what` may use: without their secrets, say.
 
     Returns
     -------
@@ -48,10 +51,7 @@ def fold(alerts: pd.DataFrame) -> pd.DataFrame:
     """
     require(alerts, ("alert_id", "incident_id", "time", "rule"), by="fold")
     rows, place = distinct(alerts)
-    one = alerts.iloc[rows]
-    if "fd.name" in one:
-        server = one["fd.name"].astype("str").str.replace(_CLIENT_PORT, "->", regex=True)
-        one = one.assign(**{"fd.name": server})
+    one = _without_ports(alerts.iloc[rows])
     table = pd.DataFrame(
         {
             "incident_id": one["incident_id"].astype("str").array,
@@ -73,7 +73,8 @@ def fold(alerts: pd.DataFrame) -> pd.DataFrame:
         members=("alert_id", tuple),
     )
     first = one.iloc[folded["row"]]
-    folded = folded.assign(rule=first["rule"].astype("str").array, what=_what(first).array)
+    words = first if shown is None else _without_ports(shown.iloc[rows[folded["row"]]])
+    folded = folded.assign(rule=first["rule"].astype("str").array, what=_what(words).array)
     ordered = folded.sort_values(
         ["incident_id", "alerts", "row"], ascending=[True, False, True], ignore_index=True
     )
@@ -91,12 +92,31 @@ def _single(columns: Iterable[str]) -> frozenset[str]:
     )
 
 
+def _quoted(value: str) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _without_ports(one: pd.DataFrame) -> pd.DataFrame:
+    if "fd.name" not in one:
+        return one
+    server = one["fd.name"].astype("str").str.replace(_CLIENT_PORT, "->", regex=True)
+    return one.assign(**{"fd.name": server})
+
+
 def _what(first: pd.DataFrame) -> pd.Series:
-    """Return the fields and values that tell what happened, as one text."""
+    """Return the fields and values that tell what happened, as one text.
+
+    A value in which another field seems to begin, or a quote, stands in quotes as in JSON.
+    """
+    names = joining()["repetition"]["told"]
+    seeming = rf'^"|\s(?:{"|".join(map(re.escape, names))})='
     text = pd.Series("", index=first.index, dtype="str")
-    for name in joining()["repetition"]["told"]:
+    for name in names:
         if name in first:
             value = first[name].astype("str")
+            odd = value.str.contains(seeming, regex=True, na=False)
+            if odd.any():
+                value = value.where(~odd, value[odd].map(_quoted))
             told = f"{name}=" + value + " "
             text = text + told.where(value.notna() & (value != ""), "")
     return text.str.strip()

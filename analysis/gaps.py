@@ -14,16 +14,17 @@ from analysis.knowledge import Playbook, identity_fields
 from analysis.schema import is_missing
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from analysis.evidence import Exhibit
 
+_NEEDED = "a command is withheld without it"
 _SOURCE = re.compile(r"[a-z0-9_]{1,64}")
 
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """A deciding field without a value in this alert."""
+    """A field without a value in this alert that would decide something, or that a command needs."""
 
     alert_id: str
     source: str
@@ -33,12 +34,21 @@ class Gap:
     how_to_get_it: str
 
 
-def find_gaps(exhibit: Exhibit, playbook: Playbook) -> list[Gap]:
-    """Return the deciding fields that this alert has no value for."""
+def find_gaps(exhibit: Exhibit, playbook: Playbook, needed: Iterable[str] = ()) -> list[Gap]:
+    """Return the deciding fields that this alert has no value for, each once.
+
+    `needed` are the fields that commands were withheld for: those of Falco's come last; derived
+    ones and the envelope's no setting brings.
+    """
     source = exhibit.facts["source"]
-    found = []
+    wanted: dict[str, str] = {}
     for deciding in (*playbook.deciding, *identity_fields(source)):
-        field = deciding.field
+        wanted.setdefault(deciding.field, deciding.why)
+    for name in needed:
+        if "." in name:
+            wanted.setdefault(name, _NEEDED)
+    found = []
+    for field, why in wanted.items():
         if not is_missing(exhibit.fields.get(field)) or _inapplicable(field, exhibit):
             continue
         asked = field in exhibit.fields
@@ -48,7 +58,7 @@ def find_gaps(exhibit: Exhibit, playbook: Playbook) -> list[Gap]:
             if asked
             else append_output([field], source)
         )
-        found.append(Gap(exhibit.alert_id, source, field, deciding.why, asked, how))
+        found.append(Gap(exhibit.alert_id, source, field, why, asked, how))
     return found
 
 

@@ -148,7 +148,7 @@ def _conditions(place: str, part: Check | Cause | Command) -> Iterator[tuple[str
 
 
 def _all_of(part: Check | Cause | Command) -> tuple[Condition, ...]:
-    return (*part.all, *getattr(part, "any", ()), *getattr(part, "unless", ()))
+    return (*part.all, *part.any, *part.unless)
 
 
 def _end_is_open(pattern: str) -> bool:

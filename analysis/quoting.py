@@ -80,6 +80,20 @@ def to_csv(frame: pd.DataFrame, path: str | Path) -> None:
     made.to_csv(path, index=False, quoting=csv.QUOTE_NONNUMERIC, encoding="utf-8")
 
 
+def show_frames_as_text() -> None:
+    """Have pandas show frames in a notebook without mathematics, and styled cells without markup.
+
+    pandas escapes a frame's own HTML, but lets MathJax read the `$` in it (and in a Styler's), and
+    a Styler's cells stand in HTML as they are. Its headers stand so whatever is set: a Styler over
+    alert text wants `format_index(escape="html", axis=...)` for each axis that holds any.
+    """
+    import pandas as pd  # noqa: PLC0415 - help must not wait for it
+
+    pd.set_option("display.html.use_mathjax", False)
+    pd.set_option("styler.html.mathjax", False)
+    pd.set_option("styler.format.escape", "html")
+
+
 def _cell(value: object) -> str:
     text = visible(str(value))
     return f"'{text}" if _FORMULA.match(text) else text

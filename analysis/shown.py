@@ -33,6 +33,11 @@ NOTEBOOK_STYLE = (
 """What a notebook needs to show our tables well; a page has its own style and drops this one."""
 
 
+def in_notebook(html: str) -> str:
+    """Return HTML for a notebook, with its style; JupyterLab's MathJax reads no `$` in it."""
+    return f'<div class="mathjax_ignore tex2jax_ignore">{NOTEBOOK_STYLE}{html}</div>'
+
+
 @dataclass(frozen=True)
 class Shown:
     """A piece of a report: HTML where HTML can be shown, else text."""
@@ -41,7 +46,7 @@ class Shown:
     text: str
 
     def _repr_html_(self) -> str:
-        return NOTEBOOK_STYLE + self.html
+        return in_notebook(self.html)
 
     def __repr__(self) -> str:
         return self.text

@@ -14,7 +14,7 @@ from analysis import figures, tables
 from analysis.figures import Picture
 from analysis.figures.picture import counted
 from analysis.quoting import visible
-from analysis.shown import NOTEBOOK_STYLE, Shown
+from analysis.shown import Shown, in_notebook
 
 if TYPE_CHECKING:
     from analysis.case import Case
@@ -54,7 +54,7 @@ def view(case: Case, name: str, *, summands: pd.DataFrame) -> str:
     else:
         points = tables.points(summands[summands["incident_id"] == case.incident_id])
         shown = [tables.summary(case), tables.playbook(case), points, tables.event(case)]
-    return NOTEBOOK_STYLE + "".join(map(_html, shown))
+    return in_notebook("".join(map(_html, shown)))
 
 
 def moments(time: pd.Series) -> list[tuple[str, pd.Timestamp]]:

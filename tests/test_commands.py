@@ -12,9 +12,12 @@ import pytest
 from hypothesis import HealthCheck, Phase, find, given, settings
 from hypothesis import strategies as st
 
+import analysis as fa
 from analysis import knowledge
 from analysis.lint import programs
 from analysis.quoting import Withheld, fill, placeholders
+
+from .conftest import case_of
 
 LEGAL = knowledge.legal_patterns()
 COMMANDS = sorted({c.shell for book in knowledge.load_playbooks().values() for c in book.command})
@@ -123,3 +126,110 @@ def test_bash_itself_reads_each_value_as_one_argument(seed):
 
     done = subprocess.run(["bash", "-c", script], capture_output=True, check=True)
     assert done.stdout.decode().split("\0")[:-1] == list(known)
+
+
+def cloud_call(**fields: str) -> dict:
+    """Return an alert of a call to AWS in region eu-west-1."""
+    return {
+        "output": "A trail was stopped",
+        "output_fields": {"ct.region": "eu-west-1", "ct.request.name": "audit"} | fields,
+        "priority": "Warning",
+        "rule": "CloudTrail Logging Disabled",
+        "source": "aws_cloudtrail",
+        "tags": [],
+        "time": "2025-09-04T15:33:20.123456789Z",
+    }
+
+
+def asked_for(case: fa.Case) -> list[str]:
+    """Return whose events the commands ask CloudTrail for."""
+    found = [
+        re.search(r"AttributeKey=Username,AttributeValue=(\S+)", c.text) for c in case.commands
+    ]
+    return [one[1] for one in found if one]
+
+
+def test_a_session_of_a_role_is_looked_up_by_its_own_name():
+    """CloudTrail's Username is the session's name: the role's would find nothing."""
+    arn = "arn:aws:sts::123456789012:assumed-role/web-node/i-0a1b2c3d4e5f60718"
+    case = case_of(cloud_call(**{"ct.user": "web-node", "ct.user.arn": arn}))
+
+    assert asked_for(case) == ['"${arn##*/}"']
+    assert any(c.text.startswith(f"arn={arn};") for c in case.commands)
+
+
+def test_the_arn_tells_the_kind_of_caller():
+    """Without ct.user.identitytype, the ARN says whether to stop a user or a role."""
+    arn = "arn:aws:iam::123456789012:user/ops/mara"
+    case = case_of(cloud_call(**{"ct.user": "mara", "ct.user.arn": arn}))
+
+    assert asked_for(case) == ["mara"]
+    assert [c.text for c in case.commands if "AWSDenyAll" in c.text] == [
+        "aws iam attach-user-policy --user-name mara --policy-arn arn:aws:iam::aws:policy/AWSDenyAll"
+    ]
+
+
+def test_root_is_looked_up_as_root():
+    """A call of root has no ct.user; CloudTrail lists it as root. No policy stops it."""
+    case = case_of(cloud_call(**{"ct.user.identitytype": "Root"}))
+
+    assert asked_for(case) == ["root"]
+    assert not [c for c in (*case.commands, *case.withheld) if "Stop the calling" in c.why]
+
+
+def test_a_user_of_another_service_is_not_taken_for_one_of_iam():
+    """The rule fires on any service's CreateUser: an IAM user of that name is somebody else's."""
+    call = cloud_call(**{"ct.request.username": "upload"}) | {"rule": "Create AWS user"}
+    of_transfer = case_of(
+        call | {"output_fields": call["output_fields"] | {"ct.src": "transfer.amazonaws.com"}}
+    )
+
+    assert [c for c in case_of(call).commands if "--user-name upload" in c.text]
+    assert not [c for c in of_transfer.commands if "--user-name upload" in c.text]
+
+
+def test_okta_itself_is_not_suspended():
+    """Where Okta acted, no account is there to be looked up, signed out or suspended."""
+    alert = {
+        "output": "A user was added",
+        "output_fields": {"okta.actor.name": "Okta System", "okta.actor.Type": "SystemPrincipal"},
+        "priority": "Notice",
+        "rule": "Adding user in OKTA group",
+        "source": "okta",
+        "tags": [],
+        "time": "2025-09-04T15:33:20.123456789Z",
+    }
+    shown = case_of(alert)
+    of_a_user = case_of(alert | {"output_fields": {"okta.actor.name": "Mara Example"}})
+
+    assert not [c for c in (*shown.commands, *shown.withheld) if "actor's" in c.why]
+    assert [c for c in of_a_user.withheld if "actor's" in c.why]
+
+
+def test_what_a_withheld_command_needs_is_asked_for():
+    """A command that lacks a field is no dead end: the report says how the next alert brings it."""
+    case = case_of(cloud_call(**{"ct.user": "mara"}))
+
+    needed = {c.field for c in case.withheld}
+    assert needed
+    assert needed <= {gap.field for gap in case.gaps}
+
+
+def test_no_package_is_asked_for_its_own_database():
+    """Packages own no file of the package database, nor of a home: asking tells nothing."""
+    alert = {
+        "output": "File opened",
+        "output_fields": {
+            "container.id": "host",
+            "evt.type": "openat",
+            "fd.name": "/var/lib/rpm/rpmdb.sqlite",
+            "proc.name": "sqlite3",
+        },
+        "priority": "Error",
+        "rule": "Write below rpm database",
+        "source": "syscall",
+        "tags": [],
+        "time": "2025-09-04T15:33:20.123456789Z",
+    }
+
+    assert not [c for c in case_of(alert).commands if "rpm -qf /var/lib" in c.text]

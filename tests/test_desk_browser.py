@@ -28,14 +28,14 @@ def desk(tmp_path):
         yield address
 
 
-def run_all(page, address: str) -> None:
-    """Open the notebook and run all of it."""
-    page.goto(f"{address}/lab/tree/notebooks/explore.ipynb?reset")
+def run_all(page, address: str, name: str = "explore.ipynb", timeout: float = 20_000) -> None:
+    """Open a notebook that shows a desk and run all of it."""
+    page.goto(f"{address}/lab/tree/notebooks/{name}?reset")
     page.locator(".jp-Notebook").wait_for(timeout=60_000)
     page.get_by_text("| Idle").first.wait_for(timeout=15_000)
     page.locator(".lm-MenuBar-itemLabel:text-is('Run')").click()
     page.locator(".lm-Menu-itemLabel:text-is('Run All Cells')").click()
-    page.locator(".jp-OutputArea-output select").first.wait_for(timeout=20_000)
+    page.locator(".jp-OutputArea-output select").first.wait_for(timeout=timeout)
 
 
 def test_a_mark_is_there_after_a_reload(desk, browser):  # noqa: F811 - a fixture

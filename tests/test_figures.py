@@ -584,3 +584,12 @@ def test_time_runs_to_the_right(moments):
     assert where.min() >= 3.0 - 1e-9
     assert where.max() <= 6.0 + 1e-9
     assert sum(stop - start for start, stop in clusters(where)) == len(times)
+
+
+def test_moments_of_one_time_are_not_later_than_each_other():
+    """A file written and changed at once: nothing passed between the two."""
+    time = pd.Timestamp("2026-03-01T10:00:00Z")
+    picture = figures.timeline(pd.DataFrame({"time": [time, time], "moment": ["a", "b"]}))
+
+    assert "at the same time" in words(picture)
+    assert not any("later" in word for word in words(picture))

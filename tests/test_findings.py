@@ -627,3 +627,20 @@ def test_timeline_is_in_order(memfd):
 def test_every_reading_can_hold():
     """A reading that no story here makes true is either dead or untested."""
     assert len(knowledge.readings()) > 30
+
+
+def test_a_list_is_told_as_words():
+    """A claim names the items of a list, not how a program writes a list; evidence has it as received."""
+    images = ["docker.io/someone/xmrig:6.21", "docker.io/library/alpine"]
+    alert = {
+        "output": "Pod started with container not in allowed list",
+        "output_fields": {"ka.req.pod.containers.image": images},
+        "priority": "Warning",
+        "rule": "Create Disallowed Pod",
+        "source": "k8s_audit",
+        "time": "2025-09-04T15:33:20.123456789Z",
+    }
+    claims = [f.claim for f in case_of(alert).findings]
+
+    assert any("docker.io/someone/xmrig:6.21; docker.io/library/alpine" in c for c in claims)
+    assert not any("['" in claim for claim in claims)

@@ -634,6 +634,23 @@ def test_what_repeats(changed, folded):
     assert fold(found.alerts)["alerts"].tolist() == ([2] if folded else [1, 1])
 
 
+@pytest.mark.parametrize(
+    ("cmdline", "told"),
+    [
+        ("sh -c id", "sh -c id"),
+        ("sh user.name=root", '"sh user.name=root"'),
+        ("sh\tfd.name=/etc/x", '"sh\\tfd.name=/etc/x"'),
+        ('"sh" x', '"\\"sh\\" x"'),
+        ("sh a=b", "sh a=b"),
+    ],
+)
+def test_a_value_cannot_pose_as_another_field(cmdline, told):
+    """Where a value holds what would read as a field of its own, quotes say where it ends."""
+    found = correlated(alert(0, "Odd", fields={"proc.name": "sh", "proc.cmdline": cmdline}))
+
+    assert fold(found.alerts)["what"].tolist() == [f"proc.name=sh proc.cmdline={told}"]
+
+
 # ---------------------------------------------------------------- the case of an incident
 def test_a_case_of_thousands_says_what_it_did_not_examine():
     """Repetitions are examined once and counted; what is beyond the limit is named, never silent."""

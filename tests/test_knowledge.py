@@ -220,3 +220,22 @@ def test_hostile_pod_name_withholds_its_commands(shell):
 def test_no_legal_value_is_an_option_or_a_way_out(name, value):
     """A value can neither become an option nor lead out of the path that a command puts it into."""
     assert not re.fullmatch(knowledge.legal_patterns()[name], value)
+
+
+def test_the_account_of_a_new_vm_is_not_another_account():
+    """Creating a VM is checked for compute.instances.setServiceAccount as well: nothing was changed."""
+
+    def claims(*permissions: str) -> list[str]:
+        checked = [{"granted": True, "permission": f"compute.instances.{p}"} for p in permissions]
+        alert = {
+            "output": "A VM was changed",
+            "output_fields": {"gcp.authorizationInfo": json.dumps(checked)},
+            "priority": "Notice",
+            "rule": "GCP VM modified",
+            "source": "gcp_auditlog",
+            "time": "2025-09-04T15:33:20.123456789Z",
+        }
+        return [f.claim for f in case_of(alert).findings if "another service account" in f.claim]
+
+    assert claims("setServiceAccount")
+    assert not claims("create", "setServiceAccount")

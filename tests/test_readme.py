@@ -51,6 +51,22 @@ def test_links_lead_somewhere():
         assert (ROOT / target).is_file(), target
 
 
+def test_security_table_names_tests_that_are_there():
+    """Each defence names the tests that hold it, and each is a file of tests."""
+    section = README.split("## Security\n")[1].split("\n## ")[0]
+    rows = [row for row in section.splitlines() if row.startswith("| ")][2:]
+
+    assert len(rows) >= 9
+    for row in rows:
+        threat, defence, tests = (cell.strip() for cell in row.strip("|").split(" | "))
+        assert threat
+        assert defence
+        named = re.findall(r"`(tests/\w+\.py)`", tests)
+        assert named, row
+        for name in named:
+            assert re.search(r"^def test_", (ROOT / name).read_text(), re.MULTILINE), name
+
+
 def test_nightly_examples_are_sound():
     """The CronJob has what its kind must have; each example calls the command with options it has."""
     folder = ROOT / ".github" / "nightly"

@@ -106,6 +106,7 @@ def test_notebook_is_executed_with_plain_parameters(folders):
             'by = "activity"',
             'playbooks = ""',
             'rules = ""',
+            "redact = True",
         ]
         assert str(Path.cwd()) not in text
         assert all(c.execution_count for c in notebook.cells if c.cell_type == "code")

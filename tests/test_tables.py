@@ -95,3 +95,28 @@ def test_long_tables_say_what_is_left_out(shell):
     assert tables.event(many).text.splitlines()[-1] == "30 more rows are not shown."
     assert "30 more rows are not shown." in tables.event(many).html
     assert "110 more are not shown here." in tables.raw(many).html
+
+
+def test_what_an_alert_has_no_field_on_is_said_once():
+    """A cloud's alert tells of no process: one line for each heading, not three."""
+    call = {
+        "output": "A trail was stopped",
+        "output_fields": {"ct.region": "eu-west-1"},
+        "priority": "Warning",
+        "rule": "CloudTrail Logging Disabled",
+        "source": "aws_cloudtrail",
+        "time": "2026-03-01T10:00:01.000000001Z",
+    }
+    found = case(call)
+
+    for topic in ("container", "process", "executable"):
+        assert not tables.statements(found, topic).html.strip()
+        assert "The alert has no field on a" in tables.fields(found, topic).html
+    assert not tables.ancestry(found).html
+
+
+def test_fields_that_support_no_statement_are_named_as_such(shell):
+    """Where a heading has fields, that they support nothing is worth a line."""
+    bare = case({**shell, "output_fields": {"proc.exepath": "/usr/bin/sh"}})
+
+    assert "supports a statement on a program file" in tables.statements(bare, "executable").html

@@ -42,6 +42,8 @@ DOORS: dict[str, tuple[str, set[str]]] = {
          "explorer.py:_ipython_display_", "explorer.py:_report"},
     ),
     "HTML of pandas": ("to_html|to_latex|to_markdown|set_caption", set()),
+    # frames that a user shows: no mathematics, and a Styler's cells escaped
+    "how pandas shows frames": ("set_option|option_context", {"quoting.py:show_frames_as_text"}),
     "templates": ("Environment|from_string|get_template", {
         "quoting.py:templates", "shown.py:render", "report/warm.py:warm_up",
     }),
@@ -196,3 +198,13 @@ def test_templates_trust_nothing(name):
         "#{{ anchor }}", "{{ row.link }}", "{{ one.incident_id }}/error.txt",
         "{{ one.incident_id }}/alerts.jsonl", "{{ value.links[one] }}",
     }  # fmt: skip
+
+
+def test_secrets_are_redacted_in_one_place():
+    """A case is made without secrets; what shows it never goes back to the bytes received."""
+    callers = {file for file, source in SOURCES.items() if "from analysis.redaction" in source}
+    assert callers == {"case.py", "evidence.py", "report/batch.py", "report/job.py"}
+    for file, source in SOURCES.items():
+        if file.startswith(("tables/", "figures/", "report/")) or file in ("shown.py", "views.py"):
+            assert "raw.decode" not in source, file
+            assert "redact=False" not in source, file

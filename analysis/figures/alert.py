@@ -71,9 +71,10 @@ def timeline(moments: pd.DataFrame) -> Picture:
     said, before, y = [], None, 0.15
     for place, (time, text) in enumerate(zip(moments["time"], texts, strict=True)):
         if before is not None:
-            passed = duration((time - before[0]).total_seconds())
+            seconds = (time - before[0]).total_seconds()
+            passed = f"{duration(seconds)} later" if seconds else "at the same time"
             axes.plot([0.2, 0.2], [before[1], y], color=FAINT, linewidth=1.5, zorder=1)
-            write(axes, 0.42, y - 0.25, f"{passed} later", color=FAINT, fontsize=8.5)
+            write(axes, 0.42, y - 0.25, passed, color=FAINT, fontsize=8.5)
         last = place == len(moments) - 1
         axes.plot([0.2], [y], "o", color=MARK if last else INK, markersize=8, zorder=2)
         before = time, y

@@ -7,6 +7,7 @@ an incident is `findings`'.
 
 from __future__ import annotations
 
+import hashlib
 import re
 from dataclasses import replace
 from functools import cache
@@ -225,8 +226,12 @@ def tools() -> dict[str, str]:
 
 
 def slug(name: str) -> str:
-    """Return a file name for a rule: lower-case letters and digits, joined by dashes."""
-    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:100]
+    """Return a file name for a rule: lower-case letters and digits, joined by dashes.
+
+    A name without any of them (of another script) is named by its digest, so that two differ.
+    """
+    made = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:100].strip("-")
+    return made or f"rule-{hashlib.sha256(name.encode('utf-8', 'replace')).hexdigest()[:8]}"
 
 
 @cache

@@ -109,13 +109,15 @@ class Simulation:
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A command template: `shell` holds `{field}` placeholders; `all` says when it applies."""
+    """A command template with `{field}` placeholders, and when it applies; as a check's conditions."""
 
     phase: str
     why: str
     where: str
     shell: str
     all: tuple[Condition, ...] = ()
+    any: tuple[Condition, ...] = ()
+    unless: tuple[Condition, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

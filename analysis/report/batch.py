@@ -23,6 +23,7 @@ import pandas as pd
 from analysis.errors import ReportError
 from analysis.incidents import correlate
 from analysis.intake import raw_records
+from analysis.redaction import without_secrets
 from analysis.report import kernels, manifest
 from analysis.report.beside import Beside
 from analysis.report.index import facts_of, index
@@ -57,6 +58,7 @@ def write_reports(
     force: bool = False,
     timeout: float = TIMEOUT,
     fork: bool = True,
+    redact: bool = True,
 ) -> Generator[Outcome]:
     """Write one report per incident, best score first, and the index when the last is done.
 
@@ -92,6 +94,9 @@ def write_reports(
         Seconds that one report may take; then it is killed, and has failed.
     fork : bool
         Whether notebooks run in warm forks (see `kernels`); else in ordinary kernels.
+    redact : bool
+        Whether passwords, tokens and keys in alert text are shown as marks (see `redaction`);
+        `alerts.jsonl` holds the alerts as received.
 
     Yields
     ------
@@ -120,6 +125,7 @@ def write_reports(
             "by": by,
             "playbooks": str(Path(playbooks).absolute()) if playbooks else "",
             "rules": os.pathsep.join(str(Path(one).absolute()) for one in rules),
+            "redact": redact,
         },
         "own": _own_files(playbooks, rules),
         "out": shelf.url,
@@ -136,6 +142,8 @@ def write_reports(
                 outcomes.append(replace(outcome, total=len(queue)))
                 yield outcomes[-1]
     finally:
+        if redact and rejects is not None:
+            rejects = rejects.assign(excerpt=rejects["excerpt"].map(without_secrets))
         _write_index(shelf, outcomes, rejects, _inputs(alerts))
 
 
@@ -144,8 +152,9 @@ def _jobs(
 ) -> Iterator[Job]:
     """Yield a job per incident, its evidence read when its turn comes."""
     summands = score(alerts, queue)
+    shown = without_secrets if common["parameters"]["redact"] else str
     said = [
-        f"{points:+g} {name}: {reason}"
+        f"{points:+g} {name}: {shown(reason)}"
         for points, name, reason in zip(
             summands["points"], summands["summand"], summands["reason"], strict=True
         )

@@ -1,7 +1,7 @@
 """A Case as `report.json`: the report for machines, with the same claims and evidence.
 
 Its contract is `report.schema.json` beside this file; what it says of an alert is found, value
-for value, in the incident's `alerts.jsonl`.
+for value, in the incident's `alerts.jsonl`, but for secrets, which stand here as marks.
 """
 
 from __future__ import annotations
@@ -45,6 +45,11 @@ def document(case: Case, received_from: Mapping[str, str] | None = None) -> dict
         "disposition": case.disposition,
         "summary": case.summary,
         "rules": case.rules,
+        "redaction": {
+            "applied": case.redact,
+            "values": sum(len(one.secrets) for one in case.redactions),
+            "where": [asdict(one) for one in case.redactions],
+        },
         "counts": {
             "alerts": int(case.folded["alerts"].sum()),
             "records": int(case.folded["records"].sum()),

@@ -19,13 +19,14 @@ from typing import TYPE_CHECKING, Any
 
 from analysis.errors import KitError, ReportError
 from analysis.quoting import visible
+from analysis.redaction import without_secrets
 from analysis.report.html import ANSI, page
 from analysis.report.kernels import ENGINE, Harvest
 from analysis.report.manifest import MANIFEST, as_text, digest, key, manifest
 from analysis.report.shelf import Shelf
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from importlib.resources.abc import Traversable
     from pathlib import Path
 
@@ -97,14 +98,16 @@ def make(job: Job) -> Outcome:
     start, at = time.monotonic(), datetime.now(UTC)
     shelf = Shelf(job.out)
     error, trace, disposition = None, "", ""
+    shown = _shown(job)
     with shelf.making() as folder:
         try:
             disposition = _make(job, folder)
         except Exception as failure:  # noqa: BLE001 - the boundary: one report's failure stops no other
             error, trace = _failure(failure, job.incident_id)
-            (folder / ERROR).write_text(f"{error}\n\n{trace}", encoding="utf-8", errors="replace")
+            said = shown(f"{error}\n\n{trace}")
+            (folder / ERROR).write_text(said, encoding="utf-8", errors="replace")
         seconds = round(time.monotonic() - start, 3)
-        facts = {**job.facts, "disposition": disposition, "error": str(error) if error else ""}
+        facts = {**job.facts, "disposition": disposition, "error": shown(error) if error else ""}
         state = "failed" if error else "completed"
         made_of = {
             "incident_id": job.incident_id,
@@ -122,6 +125,12 @@ def make(job: Job) -> Outcome:
     return Outcome(job.incident_id, where, disposition, error, trace, True, seconds, facts)
 
 
+def _shown(job: Job) -> Callable[[object], str]:
+    """Return how words that may hold alert text are filed."""
+    redacted = job.parameters.get("redact", True)
+    return lambda words: without_secrets(str(words)) if redacted else str(words)
+
+
 def _make(job: Job, folder: Path) -> str:
     """Write the report's files; return the disposition."""
     for name, content in {**job.beside, ALERTS: job.evidence}.items():
@@ -131,8 +140,8 @@ def _make(job: Job, folder: Path) -> str:
         told = _document(job, folder)
     for alert in told["alerts"]:
         alert["received_from"] = job.received_from.get(alert["origin"])
-    text = json.dumps(told, indent=1, ensure_ascii=False)
-    (folder / DOCUMENT).write_text(text + "\n", encoding="utf-8")
+    # beyond ASCII escaped: what a terminal obeys or an eye misses does not reach either
+    (folder / DOCUMENT).write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
     title = f"Falco incident {job.incident_id}: {', '.join(told['rules'])}"
     (folder / PAGE).write_text(page(notebook, visible(title, longest=200)), encoding="utf-8")
     return str(told["disposition"])

@@ -98,7 +98,8 @@ def manifest(
 
 def as_text(made: Mapping[str, Any]) -> bytes:
     """Return a manifest as the bytes of its file."""
-    return (json.dumps(made, indent=1, ensure_ascii=False) + "\n").encode()
+    # beyond ASCII escaped: what a terminal obeys or an eye misses does not reach either
+    return (json.dumps(made, indent=1) + "\n").encode()
 
 
 def read(shelf: Shelf, folder: str = "") -> dict[str, Any] | None:

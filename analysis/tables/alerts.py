@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from analysis.knowledge import known_fields, topic_of
+from analysis.knowledge import known_fields
 from analysis.lineage import field_level, relation
 from analysis.shown import Shown, as_received, code, lines, render, table, text
-from analysis.tables.words import TOPICS, moment, or_unknown, several
+from analysis.tables.words import TOPICS, fields_told, moment, or_unknown, several
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -46,10 +46,7 @@ def fields(case: Case, topic: str) -> Shown:
     Of several alerts, each value of a field is shown once, with how many of those examined have it.
     """
     told = Counter(
-        (name, as_received(value))
-        for exhibit in case.exhibits
-        for name, value in exhibit.fields.items()
-        if topic_of(name, exhibit.facts.get("evt.type")) == topic
+        (name, as_received(value)) for name, value, about in fields_told(case) if about == topic
     )
     many = several(case)
     rows = []
@@ -101,13 +98,17 @@ def duplicates(folded: pd.DataFrame) -> Shown:
 
 
 def raw(case: Case) -> Shown:
-    """Show each alert byte for byte, with its digest; what no eye would see is written out."""
+    """Show each alert byte for byte, with its digest; what no eye would see is written out.
+
+    Where a secret was redacted, it says so; size and digest are those of the bytes received.
+    """
     receipts = [
         {
             "origin": receipt.origin,
             "size": len(receipt.raw),
             "sha256": receipt.sha256,
-            "text": lines(receipt.raw.decode("utf-8", "replace"), longest=100_000),
+            "redacted": receipt.redacted is not None,
+            "text": lines(receipt.text, longest=100_000),
         }
         for exhibit in case.exhibits[:_WHOLE]
         for receipt in exhibit.receipts[:_WHOLE]

@@ -10,7 +10,7 @@ from analysis.gaps import append_output
 from analysis.knowledge import PHASES, SEVERITIES, attack_page, techniques
 from analysis.quoting import visible
 from analysis.shown import Shown, badge, citations, code, entries, lines, links, render, table, text
-from analysis.tables.words import TOPICS, moment, several
+from analysis.tables.words import TOPICS, fields_told, moment, several
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -37,8 +37,10 @@ _FACETS = ("name", "exepath", "cmdline", "pid")
 def summary(case: Case) -> Shown:
     """Show the proposed disposition with its reasons, and what is not known."""
     leads = [*[f for f in case.findings if f.topic == "event"][:1], *case.reasons]
-    html = render("summary", case=case, leads=leads, lacking=_lacking(case))
-    return Shown(html, visible(case.summary, longest=20_000))
+    redacted = _redacted(case)
+    html = render("summary", case=case, leads=leads, lacking=_lacking(case), redacted=redacted)
+    said = f"{case.summary} Redacted: {redacted}." if redacted else case.summary
+    return Shown(html, visible(said, longest=20_000))
 
 
 def findings(case: Case) -> Shown:
@@ -108,12 +110,17 @@ def marks(case: Case) -> Shown:
 
 
 def statements(case: Case, topic: str) -> Shown:
-    """Show the findings of one topic as sentences, each with the fields it rests on."""
+    """Show the findings of one topic as sentences, each with the fields it rests on.
+
+    Nothing is shown of a topic on which the alerts have no field at all: `fields` says so.
+    """
     found = [
         (finding, _more(count))
         for finding, count in _alike(f for f in case.findings if f.topic == topic)
     ]
-    html = render("statements", findings=found, topic=TOPICS[topic], many=several(case))
+    told = any(one == topic for _, _, one in fields_told(case))
+    values = {"findings": found, "topic": TOPICS[topic], "many": several(case), "told": told}
+    html = render("statements", **values)
     return Shown(html, "\n".join(finding.claim + more for finding, more in found))
 
 
@@ -127,12 +134,13 @@ def ancestry(case: Case) -> Shown:
         ]
         for row in case.lineage.to_dict("records")
     ]
+    if not rows:  # a cloud's alert: the picture says so
+        return Shown("", "The alert tells of no process.")
     of = f" as alert {case.exhibits[0].alert_id} tells it" if several(case) else ""
     return table(
         f"Process lineage{of}",
         ["Relation", "Name", "Path", "Command line", "Process id", "Fields"],
         rows,
-        "The alert tells of no process.",
     )
 
 
@@ -142,7 +150,11 @@ def timeline(case: Case) -> Shown:
         [text(moment(row["time"])), text(row["moment"]), code(row["field"]), code(row["value"])]
         for row in case.timeline.to_dict("records")
     ]
-    return table("Timeline", ["Time (UTC)", "What", "Field", "Value as received"], rows)
+    return table(
+        "Moments that the alerts tell of",
+        ["Time (UTC)", "What", "Field", "Value as received"],
+        rows,
+    )
 
 
 def causes(case: Case) -> Shown:
@@ -218,7 +230,7 @@ def gaps(case: Case) -> Shown:
         for (field, why, asked, how), count in lacking.items()
     ]
     shown = table(
-        "What the alerts do not say",
+        "Fields without a value",
         [
             "Field",
             *(["Alerts examined"] if many else []),
@@ -237,6 +249,17 @@ def gaps(case: Case) -> Shown:
     )
     html = shown.html + render("gaps", snippet=snippet.splitlines())
     return Shown(html, f"{shown.text}\n{snippet}".strip())
+
+
+def _redacted(case: Case) -> str:
+    """Say how many values of the alerts examined are shown as marks, of which kind, and where."""
+    kinds = Counter(kind for one in case.redactions for kind in one.secrets)
+    if not kinds:
+        return ""
+    number = kinds.total()
+    counted = ", ".join(f"{kind} {count:,}" for kind, count in sorted(kinds.items()))
+    where = ", ".join(sorted({one.field for one in case.redactions}))
+    return f"{number:,} value{'s' if number > 1 else ''} of the alerts examined ({counted}), in {where}"
 
 
 def _technique(name: str) -> str:

@@ -6,7 +6,11 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from analysis.knowledge import topic_of
+
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from analysis.case import Case
 
 TOPICS = {
@@ -15,7 +19,7 @@ TOPICS = {
     "process": "process",
     "executable": "program file",
     "user": "user or terminal",
-    "object": "file or connection",
+    "object": "file, connection or object",
 }
 """What each topic of a finding or a field is about."""
 
@@ -35,3 +39,10 @@ def or_unknown(value: object) -> str:
 def several(case: Case) -> bool:
     """Return whether a case has more alerts than one; deliveries of one are one."""
     return len(case.alerts["alert_id"].unique()) > 1
+
+
+def fields_told(case: Case) -> Iterator[tuple[str, object, str]]:
+    """Yield each output field of the alerts examined: its name, its value, and its topic."""
+    for exhibit in case.exhibits:
+        for name, value in exhibit.fields.items():
+            yield name, value, topic_of(name, exhibit.facts.get("evt.type"))
