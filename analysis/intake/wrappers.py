@@ -18,8 +18,9 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
+from analysis.intake.decoding import decode_json
 from analysis.intake.lines import FALCO_TEXT, LOOSE, WRAPPERS
-from analysis.intake.spans import Span, decode_json, is_tiny, iter_spans
+from analysis.intake.spans import Span, is_tiny, iter_spans
 from analysis.intake.wrapped_json import (
     JSON_WRAPPERS,
     Parts,
