@@ -9,23 +9,26 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path, PurePath
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 
 from analysis.intake import bulk, store
 from analysis.intake import columns as kinds
 from analysis.intake.records import NO_RULES, Origin, Own, Record, Reject, iter_records
+from analysis.intake.rejects import Rejects, rejects_frame
 from analysis.intake.sniff import sniff
 from analysis.intake.sources import Content, Source, iter_contents, local_file
 from analysis.intake.template import templates
+from analysis.intake.window import LONGEST
 from analysis.quoting import visible
-from analysis.schema import ENVELOPE, REJECTS
+from analysis.schema import ENVELOPE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+
+    import pandas as pd
 
     from numpy.typing import NDArray
 
@@ -140,8 +143,13 @@ def _bar(content: Content, wanted: bool | None) -> Any:
 
 def content_tables(content: Content, rejects: list[Reject], own: Own = NO_RULES) -> Iterator[Any]:
     """Yield the alerts of one content as Arrow tables, in order; what is none goes to `rejects`."""
+    if content.refused:
+        rejects.append(Reject(Origin(content.name, 0, 0, 0), content.refused, ""))
+        return
+    found = Rejects()
     with local_file(content) as local:
-        yield from _tables(content, local.path, rejects, own)
+        yield from _tables(content, local.path, found, own)
+        rejects += found
         if local.damage:
             size = local.path.stat().st_size
             rejects.append(Reject(Origin(content.name, 0, size, 0), local.damage, ""))
@@ -150,19 +158,21 @@ def content_tables(content: Content, rejects: list[Reject], own: Own = NO_RULES)
 def _chosen(table: pa.Table, chosen: store.Selection) -> pa.Table:
     if (wanted := chosen.expression(by_date=False)) is not None:
         table = table.filter(wanted)
-    names = table.column_names if chosen.columns is None else chosen.columns
-    return table.select([name for name in names if name in table.column_names])
+    if chosen.columns is None:
+        return table
+    here = set(table.column_names)
+    return table.select([name for name in chosen.columns if name in here])
 
 
-def _tables(content: Content, path: Path, rejects: list[Reject], own: Own) -> Iterator[pa.Table]:
+def _tables(content: Content, path: Path, rejects: Rejects, own: Own) -> Iterator[pa.Table]:
     kind = sniff(path) if path.stat().st_size >= bulk.SMALLEST else None
     if kind is None:
-        yield from _slow_tables(iter_records(content.name, path.read_bytes(), own=own), rejects)
+        with path.open("rb") as file:
+            yield from _slow_tables(iter_records(content.name, file, own=own), rejects)
         return
-    found: list[Reject] = []
 
     def slowly(spans: list[bulk.Span]) -> tuple[pa.Table, NDArray[np.int64]]:
-        return _read_spans(content.name, path, spans, found, own)
+        return _read_spans(content.name, path, spans, rejects, own)
 
     for table in bulk.read_bulk(path, kind, slowly):
         names = bulk.label_of(content.name, len(table))
@@ -172,39 +182,45 @@ def _tables(content: Content, path: Path, rejects: list[Reject], own: Own) -> It
             if at >= 0
             else table.append_column("origin_file", names)
         )
-    # batches are read side by side, and each has its own rejects
-    rejects += sorted(found, key=lambda reject: reject.origin.offset)
 
 
-def _slow_tables(records: Iterator[Record | Reject], rejects: list[Reject]) -> Iterator[pa.Table]:
+def _slow_tables(records: Iterator[Record | Reject], rejects: Rejects) -> Iterator[pa.Table]:
     chunk: list[Record] = []
+    size, origin = 0, None
     for one in records:
         if isinstance(one, Reject):
             rejects.append(one)
             continue
         chunk.append(one)
-        if len(chunk) == _CHUNK:
+        if one.origin is not origin:  # a record may hold many alerts
+            origin = one.origin
+            size += origin.length
+        if len(chunk) == _CHUNK or size > LONGEST:
             yield records_table(chunk)
-            chunk = []
+            chunk, size = [], 0
     yield records_table(chunk)
 
 
 def _read_spans(
-    name: str, path: Path, spans: list[bulk.Span], rejects: list[Reject], own: Own
+    name: str, path: Path, spans: list[bulk.Span], rejects: Rejects, own: Own
 ) -> tuple[pa.Table, NDArray[np.int64]]:
-    records: list[Record] = []
     position: list[int] = []
-    with path.open("rb") as file:
+
+    def each(file: IO[bytes]) -> Iterator[Record | Reject]:
         for number, span in enumerate(spans):
             file.seek(span.offset)
-            raw = file.read(span.length)
-            for one in iter_records(name, raw, span.offset, span.number, own):
-                if isinstance(one, Reject):
-                    rejects.append(one)
-                else:
-                    records.append(one)
+            records = iter_records(
+                name, file, span.offset, span.number, own=own, length=span.length
+            )
+            for one in records:
+                if isinstance(one, Record):
                     position.append(number)
-    return records_table(records), np.array(position, dtype=np.int64)
+                yield one
+
+    with path.open("rb") as file:
+        tables = list(_slow_tables(each(file), rejects))
+    joined = pa.concat_tables(tables, promote_options="permissive")
+    return joined, np.array(position, dtype=np.int64)
 
 
 def frame_of(records: Sequence[Record]) -> pd.DataFrame:
@@ -281,20 +297,7 @@ def _joined(tables: list[pa.Table], chosen: Sequence[str] | None = None) -> pa.T
     names = (
         [*ENVELOPE, *sorted(set(table.column_names) - set(ENVELOPE))] if chosen is None else chosen
     )
-    known = [name for name in names if name in table.column_names]
+    here = dict(zip(table.column_names, table.columns, strict=True))
     # a field that no alert has a value for is no column
-    return table.select([n for n in known if n in ENVELOPE or table[n].null_count < len(table)])
-
-
-def rejects_frame(rejects: list[Reject]) -> pd.DataFrame:
-    """Return rejects as a frame, in the order in which they were met."""
-    origins = [reject.origin for reject in rejects]
-    made = {
-        "origin_file": pd.array([o.file for o in origins], dtype="str"),
-        "origin_line": np.array([o.line for o in origins], dtype=np.int64),
-        "origin_offset": np.array([o.offset for o in origins], dtype=np.int64),
-        "origin_length": np.array([o.length for o in origins], dtype=np.int64),
-        "reason": pd.array([reject.reason for reject in rejects], dtype="str"),
-        "excerpt": pd.array([reject.excerpt for reject in rejects], dtype="str"),
-    }
-    return pd.DataFrame(made, columns=list(REJECTS))
+    known = [n for n in names if n in here and (n in ENVELOPE or here[n].null_count < len(table))]
+    return table.select(known)

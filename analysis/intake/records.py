@@ -79,6 +79,7 @@ def iter_records(
     data: bytes | IO[bytes],
     offset: int = 0,
     line: int = 1,
+    *,
     own: Own = NO_RULES,
     length: int | None = None,
 ) -> Iterator[Record | Reject]:

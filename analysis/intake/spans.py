@@ -115,7 +115,7 @@ def _too_long(mark: bytes) -> str:
     return f"{what} longer than {window.LONGEST >> 20} MiB: no alert is so long"
 
 
-def _end(
+def _end(  # noqa: PLR0911 - one per kind of record
     data: bytes, start: int, stop: int, brackets: _Brackets, *, ended: bool
 ) -> tuple[int, str]:
     """Return where the record ends that begins at `start`, with its JSON document, or its line.
