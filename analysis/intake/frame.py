@@ -256,19 +256,18 @@ def _fitted(alerts: Sequence[dict[str, Any]]) -> tuple[dict[str, list[Any]], lis
         for name, value in _named_fields(alert):
             if value is None:
                 continue
-            kind = kinds.field_kind(name)
+            kind, column = kinds.field_kind(name), found.get(name)
+            # or another key of this alert bears the column's name
+            surplus = column is None and kind == "any" and len(found) >= _MOST_COLUMNS
+            if surplus or (column is not None and column[row] is not None):
+                odd[name] = value
+                continue
             if type(value) is not str or kind not in ("string", "any"):
                 try:
                     value = kinds.fit(kind, value)  # noqa: PLW2901 - the same value, as its kind
                 except ValueError:
                     odd[name] = value
                     continue
-            column = found.get(name)
-            surplus = column is None and kind == "any" and len(found) >= _MOST_COLUMNS
-            # or another key of this alert bears the column's name
-            if surplus or (column is not None and column[row] is not None):
-                odd[name] = value
-                continue
             if column is None:
                 column = found[name] = [None] * len(alerts)
             column[row] = value
@@ -281,8 +280,9 @@ def _named_fields(alert: dict[str, Any]) -> Iterator[tuple[str, Any]]:
     """Yield (column, value): only Falco's own names are columns as they are."""
     for name, value in (alert.get("output_fields") or {}).items():
         yield kinds.field_column(name), value
-    for key in alert.keys() - _KNOWN:
-        yield f"extra.{key}", alert[key]
+    for key, value in alert.items():
+        if key not in _KNOWN:
+            yield f"extra.{key}", value
 
 
 _KNOWN = frozenset({"rule", "priority", "time", "tags", "output_fields", *_LIFTED})
