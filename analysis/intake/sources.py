@@ -144,8 +144,8 @@ def _copied(stream: Any, copy: IO[bytes], most: Callable[[], int] | None = None)
             size += len(block)
             if most and size > most():
                 return (
-                    f"it unpacks to more than {_MOST_UNPACKED} times its size: no log does; "
-                    f"the first {size >> 20} MiB were read"
+                    f"it unpacks to more than {_MOST_UNPACKED} times its size, which is taken for "
+                    f"a bomb: the first {size >> 20} MiB were read"
                 )
     except (EOFError, zlib.error, lzma.LZMAError, OSError, ValueError) as error:
         return f"the compressed file is cut short or damaged: {error}"

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import IO, TYPE_CHECKING
 
 from analysis.intake import window
-from analysis.intake.decoding import DEEPEST, decode_json, is_too_much
+from analysis.intake.decoding import DEEPEST, MOST_VALUES, decode_json, is_too_much
 from analysis.intake.parts import Span, Waiting
 
 if TYPE_CHECKING:
@@ -37,7 +37,11 @@ _TINY = (
 )
 _TINIES = re.compile(rb"(?:" + _TINY + rb"){2,}+")
 _SKIP = re.compile(rb'(?:[\s,0-9+\-.eE]++|"(?:[^"\\\n]++|\\.)*+"|true|false|null|NaN|-?Infinity)*+')
+_SHORT = re.compile(  # a thousand lines
+    rb'(?:(?:[^{\["\n]{0,15}|[{\[][^{}\[\]\n]{0,13}[}\]])\r?\n){1000,}+'
+)  # the shortest alert has 17 bytes
 _COUNTED = re.compile(rb"(\d{1,6}) (?=<\d{1,3}>)")  # RFC 6587: no line end between messages
+_OF_MUCH = "part of a JSON document that is too large to be read at once"
 _IN_ARRAY = "an array too long to be one record"
 
 
@@ -73,7 +77,7 @@ def iter_spans(
 
 def _cut(held: window.Window, line: int) -> Iterator[Span]:
     data = held.data
-    at = 3 if data.startswith(b"\xef\xbb\xbf") else 0
+    at = 3 if held.offset == 0 and data.startswith(b"\xef\xbb\xbf") else 0
     stop, arrays = -1, 0
     brackets = _Brackets(budget=8 * len(data))
     while True:
@@ -123,6 +127,8 @@ def _end(  # noqa: PLR0911 - one per kind of record
     What follows a document on its line is a record of its own, but for punctuation. Beside it, why
     the record is none.
     """
+    if run := _SHORT.match(data, start, start + window.LONGEST):
+        return run.end(), "a thousand lines or more, each too short to be an alert"
     is_long = stop - start > window.LONGEST
     if data[start : start + 1] not in _PAIRS or (not is_long and _WHOLE.match(data, start, stop)):
         return _line_end(data, start, stop), ""
@@ -146,8 +152,7 @@ def _end(  # noqa: PLR0911 - one per kind of record
             cut = data.find(b"\n", end)
         end = max(cut, stop) if cut >= 0 else len(data)
     inner = _NEXT.search(data, start, end)
-    is_part = state is _LONG
-    return inner.start() if inner else end, _too_long(b"{") if is_part else ""
+    return inner.start() if inner else end, _OF_MUCH if state is _LONG else ""
 
 
 def _line_end(data: bytes, start: int, stop: int) -> int:
@@ -182,7 +187,7 @@ def _document_end(
     if start in brackets.ends:
         return brackets.ends[start], _BROKEN
     opened: list[int] = []
-    at, colon = start, False
+    at, colon, count = start, False, 0
     if start < brackets.at and start in brackets.opened:  # it was open there: go on from there
         opened = brackets.opened[brackets.opened.index(start) :]
         at, colon = brackets.at, brackets.colon
@@ -192,7 +197,8 @@ def _document_end(
         at, mark = after, data[after : after + 1]
         top = data[opened[-1] : opened[-1] + 1] if opened else b""
         cut_off = mark in (b"", b'"') and not ended and data.find(b"\n", at) < 0
-        if at - start > window.LONGEST or cut_off:
+        count += 1
+        if at - start > window.LONGEST or count > MOST_VALUES or cut_off:
             brackets.opened, brackets.at, brackets.colon = opened, at, colon
             return at, _LONG
         if mark in _PAIRS and len(opened) < DEEPEST and (colon or top != b"{"):
