@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     import pandas as pd
-
     from numpy.typing import NDArray
 
     from analysis.intake.template import Written

@@ -86,7 +86,9 @@ class Waiting:
         line.end = span.offset + len(span.raw)
         self._size += len(part.content) + _OVERHEAD
         if self._size > window.LONGEST:
-            yield from self.rest(f"parts of a line, together more than {window.LONGEST >> 20} MiB: no alert is so long")
+            yield from self.rest(
+                f"parts of a line, together more than {window.LONGEST >> 20} MiB: no alert is so long"
+            )
         elif part.last:
             self._size -= len(line.contents) * _OVERHEAD + sum(map(len, line.contents))
             yield self._record(self._lines.pop(part.stream))
@@ -129,5 +131,3 @@ def _opens(part: _Part) -> bool:
     except ValueError:
         return part.content.startswith(b"{")
     return False
-
-

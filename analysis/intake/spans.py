@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 __all__ = ["Span", "is_tiny", "iter_spans"]
 
 _HEAD = 1_024  # bytes that are shown of a record too long to be held
-_LONGEST_TAIL = 1 << 16
 _BLANK = re.compile(rb"\s*")
 _PAIRS = {b"{": b"}", b"[": b"]"}
 _INSIDE = rb'[^{}"]++|"(?:[^"\\]++|\\.)*+"'
@@ -132,14 +131,16 @@ def _end(  # noqa: PLR0911 - one per kind of record
     is_long = stop - start > window.LONGEST
     if data[start : start + 1] not in _PAIRS or (not is_long and _WHOLE.match(data, start, stop)):
         return _line_end(data, start, stop), ""
-    if run := _TINIES.match(data, start, min(stop, start + window.LONGEST)):  # too small to be alerts: one record
+    if run := _TINIES.match(
+        data, start, min(stop, start + window.LONGEST)
+    ):  # too small to be alerts: one record
         return run.end(), ""
     end, state = _document_end(data, start, brackets, ended=ended)
     is_array = _ARRAY.match(data, start)
     if is_array and (state is _LONG or (state is _CLOSED and is_too_much(data[start:end]))):
         return start + 1, _IN_ARRAY
     if state is _CLOSED and _decodes(data, start, end, brackets):
-        tail = _TAIL.match(data, end, end + _LONGEST_TAIL)
+        tail = _TAIL.match(data, end, start + window.LONGEST)
         return tail.end(), ""  # type: ignore[union-attr]
     if is_array:  # a broken array: what it holds may be whole
         return start + 1, ""
@@ -178,9 +179,7 @@ def _decodes(data: bytes, start: int, end: int, brackets: _Brackets) -> bool:
 _CLOSED, _BROKEN, _LONG = "closed", "broken", "long"
 
 
-def _document_end(
-    data: bytes, start: int, brackets: _Brackets, *, ended: bool
-) -> tuple[int, str]:
+def _document_end(data: bytes, start: int, brackets: _Brackets, *, ended: bool) -> tuple[int, str]:
     """Return where a JSON document ends, or where it cannot go on, or is found to be too long."""
     if start >= brackets.reach:
         brackets.ends.clear()

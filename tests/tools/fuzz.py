@@ -59,16 +59,60 @@ TOKENS = (
     *(b"null", b"NaN", b"-Infinity", b"1e999", b"-0", b"1.5", b"0" * 50, b"9" * 5000, b"true"),
     *(b"[" * 300, b"]" * 300, b'{"a":' * 300, b"}" * 300, b"{}" * 20, b"[{}, " * 20),
     *(b"2026-03-17T09:41:05.2Z", b"0001-01-01T00:00:00Z", b"9999-12-31T23:59:59.999999999+14:00"),
-    *(b"09:41:05.218340077: Notice ", b" (user=", b" | user=", b")", b" command=", b" container_id="),
+    *(
+        b"09:41:05.218340077: Notice ",
+        b" (user=",
+        b" | user=",
+        b")",
+        b" command=",
+        b" container_id=",
+    ),
     *(b" stdout P ", b" stderr F ", b'{"log":"', b'"stream":"stdout"', b"<14>", b"290 <14>1 "),
     *(b'"rule":', b'"priority":', b'"time":', b'"output":', b'"output_fields":', b'"condition":1'),
     *(b'"_source":', b'"hits":{"hits":[', b'"MESSAGE":', b"\x1b[31m", b"\x1f\x8b\x08", b"[...]"),
 )
 WORDS = (
-    *("", " ", "<NA>", "root", "x" * 5000, "\0", "\ud800", "\u202e", "\x1b[31m", "a=b", "a,b", "\n"),
-    *("(user=root)", "| process=x", "${x}", "{0}", "%s", "../../x", "é", "\u2028", "NaN", "-1", "1e3"),
-    *("0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z", "2026-02-30T00:00:00Z", "09:41:05.1: Notice x"),
-    *('{"rule":"R"}', "[]", "CRITICAL", "info", "Falco internal: x", "EXE_WRITABLE|EXE_LOWER_LAYER"),
+    *(
+        "",
+        " ",
+        "<NA>",
+        "root",
+        "x" * 5000,
+        "\0",
+        "\ud800",
+        "\u202e",
+        "\x1b[31m",
+        "a=b",
+        "a,b",
+        "\n",
+    ),
+    *(
+        "(user=root)",
+        "| process=x",
+        "${x}",
+        "{0}",
+        "%s",
+        "../../x",
+        "é",
+        "\u2028",
+        "NaN",
+        "-1",
+        "1e3",
+    ),
+    *(
+        "0001-01-01T00:00:00Z",
+        "9999-12-31T23:59:59Z",
+        "2026-02-30T00:00:00Z",
+        "09:41:05.1: Notice x",
+    ),
+    *(
+        '{"rule":"R"}',
+        "[]",
+        "CRITICAL",
+        "info",
+        "Falco internal: x",
+        "EXE_WRITABLE|EXE_LOWER_LAYER",
+    ),
     *("2026-03-17T09:41:05.2Z", "syscall", "k8s_audit", "127.0.0.1:80->127.0.0.1:81", "execve"),
 )
 VALUES: tuple[Any, ...] = (
@@ -77,15 +121,54 @@ VALUES: tuple[Any, ...] = (
 )
 KEYS = (
     *("rule", "priority", "time", "output", "output_fields", "source", "hostname", "tags", "uuid"),
-    *("proc.name", "proc.pid", "proc.cmdline", "proc.pid.ts", "evt.time", "evt.time.iso8601", "evt.num"),
-    *("user.uid", "container.id", "container.start_ts", "fd.name", "proc.aname[2]", "evt.arg.flags"),
-    *("proc.exe_ino.ctime_duration_proc_start", "ka.req.pod.containers.image", "proc.is_exe_writable"),
+    *(
+        "proc.name",
+        "proc.pid",
+        "proc.cmdline",
+        "proc.pid.ts",
+        "evt.time",
+        "evt.time.iso8601",
+        "evt.num",
+    ),
+    *(
+        "user.uid",
+        "container.id",
+        "container.start_ts",
+        "fd.name",
+        "proc.aname[2]",
+        "evt.arg.flags",
+    ),
+    *(
+        "proc.exe_ino.ctime_duration_proc_start",
+        "ka.req.pod.containers.image",
+        "proc.is_exe_writable",
+    ),
     *("", ".", "x", "a.b", "Rule", "outputFields", "output_fields.a", "log", "message", "_source"),
-    *("hits", "stream", "values", "labels", "data", "condition", "specversion", "origin_file", "extra.x"),
-    *("alert_id", "incident_id", "unparsed", "recovered", "wrapper", "__index_level_0__", "evt.type"),
+    *(
+        "hits",
+        "stream",
+        "values",
+        "labels",
+        "data",
+        "condition",
+        "specversion",
+        "origin_file",
+        "extra.x",
+    ),
+    *(
+        "alert_id",
+        "incident_id",
+        "unparsed",
+        "recovered",
+        "wrapper",
+        "__index_level_0__",
+        "evt.type",
+    ),
 )
 ALERT = b'{"output":"x","priority":"Notice","rule":"R","time":"2026-03-17T09:41:05.218340077Z",'
-ALERT += b'"output_fields":{"proc.name":"a","proc.pid":7,"proc.is_exe_writable":false},"hostname":"h",'
+ALERT += (
+    b'"output_fields":{"proc.name":"a","proc.pid":7,"proc.is_exe_writable":false},"hostname":"h",'
+)
 ALERT += b'"source":"syscall","tags":["a"]}'
 GOOD = (ALERT, ALERT, b"2026-03-17T09:41:05.218340077Z stdout F " + ALERT)
 AT = "2026-03-17T09:41:05.218340077Z"
@@ -412,7 +495,9 @@ def run(minutes: float, seed: int, keep: Path) -> int:
             done["read both ways"] += frames
             if time.monotonic() - told > 60:
                 told = time.monotonic()
-                print(f"{(told - start) / 60:.0f} min: {dict(done)}, broken {dict(found)}", flush=True)
+                print(
+                    f"{(told - start) / 60:.0f} min: {dict(done)}, broken {dict(found)}", flush=True
+                )
     counts = ", ".join(f"{count:,} {what}" for what, count in done.items())
     print(f"{counts} in {minutes:g} minutes; slowest {slowest:.1f} s; seed {seed}")
     print(f"{len(found)} laws broken, by {found.total()} inputs")
