@@ -7,8 +7,7 @@ whether it was null or absent is for the record itself to tell. An integer is ne
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,13 +15,13 @@ import pyarrow as pa
 
 from analysis.intake import bulk, store
 from analysis.intake import columns as kinds
+from analysis.intake.progress import bar
 from analysis.intake.records import NO_RULES, Origin, Own, Record, Reject, iter_records
 from analysis.intake.rejects import Rejects, rejects_frame
 from analysis.intake.sniff import sniff
 from analysis.intake.sources import Content, Source, iter_contents, local_file
 from analysis.intake.template import templates
 from analysis.intake.window import LONGEST
-from analysis.quoting import visible
 from analysis.schema import ENVELOPE
 
 if TYPE_CHECKING:
@@ -33,7 +32,6 @@ if TYPE_CHECKING:
 
     from analysis.intake.template import Written
 
-_LONG_LOAD = 100 << 20  # bytes from which a bar is shown
 _CHUNK = 50_000  # records that the slow way turns into columns at a time
 _MOST_COLUMNS = 2_000  # of fields that Falco does not know, of one chunk; the rest is `unparsed`
 _LIFTED = ("rule", "source", "hostname", "output", "uuid")
@@ -95,6 +93,12 @@ def read_alerts(
     Notes
     -----
     From a folder that `convert` wrote, no more is read than what is chosen.
+
+    Memory and time have bounds, whatever the input is made for; what is beyond them is told in
+    `rejects`. A record has up to 64 MiB (an array of objects may be longer, as each is a record
+    then), 4,194,304 values, and brackets 200 deep. A compressed file unpacks to 64 MiB, or to 200
+    times its size. Of one file, 100,000 rejects are listed, and the others counted in a last row.
+
     Envelope and kinds: Falco `userspace/engine/formats.cpp`, libs' field tables (`kinds.csv`),
     falcosidekick `types.FalcoPayload`. `""` and the text `<NA>` are values, and stay as they are.
     """
@@ -110,34 +114,14 @@ def read_alerts(
         for content in iter_contents(one):
             if content.held is not None:
                 held[content.name] = content.held
-            with _bar(content, progress) as bar:
+            with bar(content, progress) as shown:
                 for table in content_tables(content, rejects, own):
                     if len(table):
-                        bar.update(table["origin_offset"][-1].as_py() - bar.n)
+                        shown.update(table["origin_offset"][-1].as_py() - shown.n)
                     tables.append(_chosen(table, chosen))
     alerts = kinds.frame(_joined(tables, chosen.columns))
     alerts.attrs |= {"held": held, "own": own}
     return alerts, rejects_frame(rejects)
-
-
-def _bar(content: Content, wanted: bool | None) -> Any:
-    from tqdm import tqdm  # noqa: PLC0415 - for long loads
-
-    try:
-        size = Path(content.name).stat().st_size if content.held is None else len(content.held)
-    except OSError:  # a store's: its size is not known
-        size = None
-    hidden = (
-        not (sys.stderr.isatty() and (size or 0) > _LONG_LOAD) if wanted is None else not wanted
-    )
-    return tqdm(
-        total=size,
-        unit="B",
-        unit_scale=True,
-        desc=visible(PurePath(content.name).name, longest=40),
-        disable=hidden,
-        leave=False,
-    )
 
 
 def content_tables(content: Content, rejects: list[Reject], own: Own = NO_RULES) -> Iterator[Any]:
