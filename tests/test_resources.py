@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import bz2
 import gzip
 import json
@@ -254,6 +255,15 @@ def test_a_log_that_packs_well_is_no_bomb(tmp_path, monkeypatch):
 
         assert len(alerts) == 20_000
         assert refused.empty
+
+
+def test_a_bomb_in_a_line():
+    """CloudWatch's gzip in base64 is opened, and has bounds of its own."""
+    bomb = base64.b64encode(gzip.compress(bytes(8 * MIB)))
+    alerts, refused = fa.read_alerts(GOOD + bomb + b"\n" + base64.b64encode(gzip.compress(GOOD)))
+
+    assert len(alerts) == 2
+    assert "taken for a bomb" in refused["reason"][0]
 
 
 def test_what_in_a_folder_is_no_file(tmp_path):

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 Source = str | Path | bytes
 _BLOCK = 1 << 20
-_MOST_UNPACKED = 200
+MOST_UNPACKED = 200
 """How many times its size a compressed file may unpack to: logs of alerts come to 10 to 60."""
 _FREELY_UNPACKED = 64 << 20
 """Bytes that any compressed file may unpack to."""
@@ -144,7 +144,7 @@ def _copied(stream: Any, copy: IO[bytes], most: Callable[[], int] | None = None)
             size += len(block)
             if most and size > most():
                 return (
-                    f"it unpacks to more than {_MOST_UNPACKED} times its size, which is taken for "
+                    f"it unpacks to more than {MOST_UNPACKED} times its size, which is taken for "
                     f"a bomb: the first {size >> 20} MiB were read"
                 )
     except (EOFError, zlib.error, lzma.LZMAError, OSError, ValueError) as error:
@@ -154,9 +154,7 @@ def _copied(stream: Any, copy: IO[bytes], most: Callable[[], int] | None = None)
 
 def _unpacked(stream: Any, unpack: Callable[[Any], Any], copy: IO[bytes]) -> str:
     packed = _Counted(stream)
-    return _copied(
-        unpack(packed), copy, lambda: max(_FREELY_UNPACKED, packed.size * _MOST_UNPACKED)
-    )
+    return _copied(unpack(packed), copy, lambda: max(_FREELY_UNPACKED, packed.size * MOST_UNPACKED))
 
 
 class _Counted(io.RawIOBase):
