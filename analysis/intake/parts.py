@@ -86,9 +86,7 @@ class Waiting:
         line.end = span.offset + len(span.raw)
         self._size += len(part.content) + _OVERHEAD
         if self._size > window.LONGEST:
-            yield from self.rest(
-                f"parts of a line, together more than {window.LONGEST >> 20} MiB: no alert is so long"
-            )
+            yield from self.rest(f"parts of a line, together more than {window.LONGEST >> 20} MiB")
         elif part.last:
             self._size -= len(line.contents) * _OVERHEAD + sum(map(len, line.contents))
             yield self._record(self._lines.pop(part.stream))

@@ -215,7 +215,8 @@ def _refused(path: Path) -> str | None:
     try:
         mode = path.stat().st_mode
     except OSError as error:  # it leads nowhere, or to itself
-        return f"a link that cannot be followed: {error.strerror}"
+        what = "a link that cannot be followed" if path.is_symlink() else "it may not be read"
+        return f"{what}: {error.strerror}"
     if stat.S_ISDIR(mode):
         return "a link to a folder, not followed" if path.is_symlink() else None
     if not stat.S_ISREG(mode):

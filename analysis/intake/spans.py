@@ -115,7 +115,7 @@ def _cut(held: window.Window, line: int) -> Iterator[Span]:
 
 def _too_long(mark: bytes) -> str:
     what = "a JSON document or line" if mark in _PAIRS else "a line"
-    return f"{what} longer than {window.LONGEST >> 20} MiB: no alert is so long"
+    return f"{what} longer than {window.LONGEST >> 20} MiB, the most that is read as one"
 
 
 def _end(  # noqa: PLR0911 - one per kind of record
