@@ -74,6 +74,8 @@ LABELS = frozenset(
 )
 
 # lists with few distinct values: JSON text, read once per distinct text (pandas: tuples)
+_COMPACT = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
 TUPLES = frozenset({"tags", "recovered", "ambiguous"})
 
 ENVELOPE_TYPES = {
@@ -177,7 +179,7 @@ _FIT: dict[str, Callable[[Any], Any]] = {
 
 def as_json(value: Any) -> str:
     """Return a value as compact JSON."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return _COMPACT(value)
 
 
 def array(name: str, values: Sequence[Any]) -> pa.Array:

@@ -145,7 +145,8 @@ def _counts(room: _Room, starts: NDArray[np.int64], end: int) -> NDArray[np.int6
         return np.zeros(len(starts), dtype=np.int64)
     weights = np.take(_WEIGHT, np.take(block[2:], keys))
     first = np.searchsorted(keys, starts)
-    counts = np.add.reduceat(weights, np.minimum(first, len(keys) - 1))
+    # the zero is for lines without a key behind the last key, which would take that one from its line
+    counts = np.add.reduceat(np.append(weights, 0), first)
     many = np.diff(first, append=len(keys))
     counts[many == 0] = 0
     counts[many > _MOST_KEYS] = -1
