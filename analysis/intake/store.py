@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 ROW, DATE = "_row", "date"
 _SCHEMA = "_common_metadata"
+_GROUP = 1 << 17  # rows: each group holds its labels' texts anew
 _PIECE = 1 << 40  # rows of one piece of input, at most
 
 
@@ -117,6 +118,8 @@ def write_piece(tables: Iterable[pa.Table], folder: Path, piece: int) -> tuple[i
                 compression="lz4", use_compliant_nested_type=False
             ),
             max_partitions=10_000,
+            min_rows_per_group=_GROUP,
+            max_rows_per_group=_GROUP,
         )
         rows += len(table)
     return rows, pa.unify_schemas(schemas, promote_options="permissive") if schemas else pa.schema(
