@@ -159,12 +159,12 @@ def _tables(content: Content, path: Path, rejects: list[Reject], own: Own) -> It
     if kind is None:
         yield from _slow_tables(iter_records(content.name, path.read_bytes(), own=own), rejects)
         return
-    found: list[Reject] = []
 
-    def slowly(spans: list[bulk.Span]) -> tuple[pa.Table, NDArray[np.int64]]:
-        return _read_spans(content.name, path, spans, found, own)
+    def slowly(spans: list[bulk.Span]) -> tuple[pa.Table, NDArray[np.int64], list[Reject]]:
+        return _read_spans(content.name, path, spans, own)
 
-    for table in bulk.read_bulk(path, kind, slowly):
+    for table, found in bulk.read_bulk(path, kind, slowly):
+        rejects += found
         names = bulk.label_of(content.name, len(table))
         at = table.column_names.index("origin_file") if "origin_file" in table.column_names else -1
         yield (
@@ -172,8 +172,6 @@ def _tables(content: Content, path: Path, rejects: list[Reject], own: Own) -> It
             if at >= 0
             else table.append_column("origin_file", names)
         )
-    # batches are read side by side, and each has its own rejects
-    rejects += sorted(found, key=lambda reject: reject.origin.offset)
 
 
 def _slow_tables(records: Iterator[Record | Reject], rejects: list[Reject]) -> Iterator[pa.Table]:
@@ -190,9 +188,10 @@ def _slow_tables(records: Iterator[Record | Reject], rejects: list[Reject]) -> I
 
 
 def _read_spans(
-    name: str, path: Path, spans: list[bulk.Span], rejects: list[Reject], own: Own
-) -> tuple[pa.Table, NDArray[np.int64]]:
+    name: str, path: Path, spans: list[bulk.Span], own: Own
+) -> tuple[pa.Table, NDArray[np.int64], list[Reject]]:
     records: list[Record] = []
+    rejects: list[Reject] = []
     position: list[int] = []
     with path.open("rb") as file:
         for number, span in enumerate(spans):
@@ -204,7 +203,7 @@ def _read_spans(
                 else:
                     records.append(one)
                     position.append(number)
-    return records_table(records), np.array(position, dtype=np.int64)
+    return records_table(records), np.array(position, dtype=np.int64), rejects
 
 
 def frame_of(records: Sequence[Record]) -> pd.DataFrame:
