@@ -150,17 +150,17 @@ def _checked(batches: list[pa.RecordBatch], lines: scan.Lines, reading: _Reading
         sound &= known.to_numpy()
         good = good.append_column("wrapper", label_of(reading.wrapper, len(good)))
     bad = np.flatnonzero(~sound)
+    if not len(bad):
+        return good, []
     # odd lines that adjoin may be one record (a pretty-printed alert, a line cut in parts)
-    runs = np.split(bad, np.flatnonzero(np.diff(lines.number[bad]) != 1) + 1) if len(bad) else []
-    spans = [_span(lines[run[0] : run[-1] + 1]) for run in runs]
-    slow, position, rejects = reading.slowly(spans)
+    runs = np.split(bad, np.flatnonzero(np.diff(lines.number[bad]) != 1) + 1)
+    slow, position, rejects = reading.slowly([_span(lines[run[0] : run[-1] + 1]) for run in runs])
     wanted = np.flatnonzero(sound)
-    starts = np.array([run[0] for run in runs], dtype=np.int64)
+    starts = np.array([run[0] for run in runs])
     order = np.argsort(np.concatenate((wanted, starts[position])), kind="stable")
     picked = np.concatenate((wanted, len(good) + np.arange(len(slow))))[order]
-    # one chunk: to pick from several costs twice as much
-    both = pa.concat_tables([good, slow], promote_options="permissive").combine_chunks()
-    return (both.take(pa.array(picked)) if len(bad) else both), rejects
+    both = pa.concat_tables([good, slow], promote_options="permissive")
+    return both.take(pa.array(picked)), rejects
 
 
 def _span(lines: scan.Lines) -> Span:
