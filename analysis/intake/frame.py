@@ -132,7 +132,7 @@ def content_tables(content: Content, rejects: list[Reject], own: Own = NO_RULES)
     found = Rejects()
     with local_file(content) as local:
         yield from _tables(content, local.path, found, own)
-        rejects += found
+        rejects.extend(found)
         if local.damage:
             size = local.path.stat().st_size
             rejects.append(Reject(Origin(content.name, 0, size, 0), local.damage, ""))
@@ -154,10 +154,11 @@ def _tables(content: Content, path: Path, rejects: Rejects, own: Own) -> Iterato
             yield from _slow_tables(iter_records(content.name, file, own=own), rejects)
         return
 
-    def slowly(spans: list[bulk.Span]) -> tuple[pa.Table, NDArray[np.int64]]:
-        return _read_spans(content.name, path, spans, rejects, own)
+    def slowly(spans: list[bulk.Span]) -> tuple[pa.Table, NDArray[np.int64], Rejects]:
+        return _read_spans(content.name, path, spans, own)
 
-    for table in bulk.read_bulk(path, kind, slowly):
+    for table, found in bulk.read_bulk(path, kind, slowly):
+        rejects.extend(found)
         names = bulk.label_of(content.name, len(table))
         at = table.column_names.index("origin_file") if "origin_file" in table.column_names else -1
         yield (
@@ -185,8 +186,9 @@ def _slow_tables(records: Iterator[Record | Reject], rejects: Rejects) -> Iterat
 
 
 def _read_spans(
-    name: str, path: Path, spans: list[bulk.Span], rejects: Rejects, own: Own
-) -> tuple[pa.Table, NDArray[np.int64]]:
+    name: str, path: Path, spans: list[bulk.Span], own: Own
+) -> tuple[pa.Table, NDArray[np.int64], Rejects]:
+    rejects = Rejects()
     position: list[int] = []
 
     def each(file: IO[bytes]) -> Iterator[Record | Reject]:
@@ -203,7 +205,7 @@ def _read_spans(
     with path.open("rb") as file:
         tables = list(_slow_tables(each(file), rejects))
     joined = pa.concat_tables(tables, promote_options="permissive")
-    return joined, np.array(position, dtype=np.int64)
+    return joined, np.array(position, dtype=np.int64), rejects
 
 
 def frame_of(records: Sequence[Record]) -> pd.DataFrame:

@@ -36,6 +36,13 @@ class Rejects:
         if len(self._kept) > 2 * MOST:
             self._cut()
 
+    def extend(self, others: Rejects) -> None:
+        """Take over those of a part of the file."""
+        self._kept += others._kept
+        self._more += others._more
+        if len(self._kept) > 2 * MOST:
+            self._cut()
+
     def __iter__(self) -> Iterator[Reject]:
         """Yield the first rejects by their place in the file, then one for all others."""
         self._cut()
