@@ -246,6 +246,7 @@ def convert(sources: tuple[str, ...], to: str, rejects: str | None, scheduler: s
     The folder is read like any other source: falco-casebook report FOLDER.
     """
     from analysis.conversion import convert as run  # noqa: PLC0415 - help must not wait for pandas
+    from analysis.intake.rejects import count  # noqa: PLC0415
 
     try:
         with _cluster(scheduler) if scheduler else nullcontext() as executor:
@@ -256,7 +257,7 @@ def convert(sources: tuple[str, ...], to: str, rejects: str | None, scheduler: s
         _stop(str(error) if isinstance(error, KitError) else f"{error.filename}: {error.strerror}")
     click.echo(visible(f"{to}: {done.alerts} alerts of {done.files} files"))
     if len(done.rejects):
-        _say(f"{len(done.rejects)} records are no alerts" + (f": {rejects}" if rejects else ""))
+        _say(f"{count(done.rejects)} records are no alerts" + (f": {rejects}" if rejects else ""))
     if not done.alerts:
         _stop("no alert could be read")
 

@@ -27,6 +27,7 @@ def read(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Read the alerts, by own rules too; list what is none, and stop where there is no alert."""
     from analysis.intake import read_alerts  # noqa: PLC0415 - help must not wait for pandas
+    from analysis.intake.rejects import count  # noqa: PLC0415
     from analysis.knowledge.rules import read_rules  # noqa: PLC0415
 
     try:
@@ -37,7 +38,7 @@ def read(
     except KitError as error:
         stop(str(error))
     if not rejects.empty:
-        say(f"{len(rejects)} of {len(alerts) + len(rejects)} records are no alerts:")
+        say(f"{count(rejects)} of {len(alerts) + count(rejects)} records are no alerts:")
         for row in rejects.head(10).to_dict("records"):
             say(f"  {row['origin_file']}:{row['origin_line']}: {row['reason']}")
     if alerts.empty:

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from analysis.errors import SourceError
-from analysis.intake.frame import content_tables, rejects_frame
+from analysis.intake.frame import content_tables
+from analysis.intake.rejects import rejects_frame
 from analysis.intake.sources import Content, Source, iter_contents
 from analysis.intake.store import finish, is_store, write_piece
 

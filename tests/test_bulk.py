@@ -156,6 +156,19 @@ def test_lines_longer_than_a_block(tmp_path, monkeypatch):
     assert fast["proc.cmdline"].str.len()[1] == 3 * scan.BLOCK
 
 
+@pytest.mark.parametrize("longest", [1 << 20, 1 << 28], ids=["too long", "long"])
+def test_lines_longer_than_usual(longest, tmp_path, monkeypatch):
+    """A line for which DuckDB has no room is read with more of it, or the slow way: the frame is one."""
+    monkeypatch.setattr(duck, "USUAL", 1 << 20)
+    monkeypatch.setattr(duck, "LONGEST", longest)
+    path = tmp_path / "a.jsonl"
+    long = story(PLAIN, **{"proc.cmdline": "x" * (3 << 20)})
+    path.write_bytes(lines(*[PLAIN] * 9000, long, PLAIN))
+    fast, _ = both_ways(path, monkeypatch)
+
+    assert fast["proc.cmdline"].str.len()[9000] == 3 << 20
+
+
 @given(
     st.lists(st.binary(max_size=80).filter(lambda b: b"\n" not in b), max_size=20),
     st.integers(1, 200),

@@ -133,7 +133,7 @@ def test_pipes(tmp_path):
 
 
 def test_what_a_folder_hides_is_passed_over(tmp_path):
-    """Hidden files and folders, pipes and links that lead nowhere are no input."""
+    """Hidden files and folders are no input; pipes and links elsewhere are refused, unopened."""
     (tmp_path / "a.jsonl").write_bytes(DATA)
     (tmp_path / ".hidden").mkdir()
     (tmp_path / ".hidden" / "b.jsonl").write_bytes(DATA)
@@ -141,7 +141,14 @@ def test_what_a_folder_hides_is_passed_over(tmp_path):
     (tmp_path / "loop").symlink_to(tmp_path)
     os.mkfifo(tmp_path / "pipe")
 
-    assert len(fa.read_alerts(tmp_path)[0]) == 2
+    alerts, rejects = fa.read_alerts(tmp_path)
+
+    assert len(alerts) == 2
+    assert [name.rpartition("/")[2] for name in rejects["origin_file"]] == [
+        "dangling",
+        "loop",
+        "pipe",
+    ]
 
 
 def test_a_file_name_that_is_no_utf_8(tmp_path):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from analysis.intake.kinds import kind_of
-from analysis.schema import ENVELOPE, PRIORITIES, PRIORITY
+from analysis.schema import ENVELOPE, PRIORITY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -27,6 +28,7 @@ TEXT = pa.large_string()  # what pandas keeps: no copy on the way
 TEXTS = pa.list_(pa.string())
 _DIGITS = re.compile(r"-?[0-9]{1,20}")
 _LABEL = pa.dictionary(pa.int32(), pa.string())
+_FEW = 10_000  # rows that are not worth a second core
 
 _TYPES = {
     "int": pa.int64(),
@@ -74,6 +76,8 @@ LABELS = frozenset(
 )
 
 # lists with few distinct values: JSON text, read once per distinct text (pandas: tuples)
+_COMPACT = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
 TUPLES = frozenset({"tags", "recovered", "ambiguous"})
 
 ENVELOPE_TYPES = {
@@ -177,7 +181,7 @@ _FIT: dict[str, Callable[[Any], Any]] = {
 
 def as_json(value: Any) -> str:
     """Return a value as compact JSON."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return _COMPACT(value)
 
 
 def array(name: str, values: Sequence[Any]) -> pa.Array:
@@ -192,8 +196,11 @@ def array(name: str, values: Sequence[Any]) -> pa.Array:
 
 def frame(table: pa.Table) -> pd.DataFrame:
     """Return an Arrow table as a frame: nullable integers, Arrow strings, categories, UTC times."""
+    names = table.column_names
+    with ThreadPoolExecutor() as pool:
+        each = pool.map if len(table) > _FEW else map
+        made = dict(zip(names, each(_column, names, table.columns), strict=True))
     # the columns are this frame's alone: pandas need not copy them
-    made = {name: _column(name, table[name]) for name in table.column_names}
     return pd.DataFrame(made, copy=False)
 
 
@@ -248,8 +255,4 @@ def _tuples(column: pa.ChunkedArray) -> Any:
 
 
 def _priorities(column: pa.ChunkedArray) -> pd.Categorical:
-    one = column.cast(pa.string()) if pa.types.is_dictionary(column.type) else column
-    codes = pc.index_in(one, pa.array(PRIORITIES))
-    return pd.Categorical.from_codes(
-        pc.fill_null(codes, -1).combine_chunks().to_numpy(zero_copy_only=False), dtype=PRIORITY
-    )
+    return _categories(column).set_categories(PRIORITY.categories, ordered=True)

@@ -9,19 +9,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
+
 from analysis.intake import columns
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    import pyarrow as pa
-
 TEXTS = ("hostname", "output", "priority", "rule", "source", "time", "uuid")
 """The envelope's keys that are read, all as text."""
 
-BATCH = 122_880  # rows, as DuckDB groups them
-_LONGEST = 256 << 20  # bytes of one object
+BATCH = 122_880  # rows of a group, about
+USUAL, LONGEST = 16 << 20, 256 << 20
+"""Bytes of the longest line: DuckDB reads as many at a time on each core, and yields them as a batch."""
+
 _SQL_TYPES = {
     "int": "BIGINT",
     "abstime": "BIGINT",
@@ -35,8 +37,18 @@ _SQL_TYPES = {
 }
 
 
-def batches(path: Path, names: dict[str, str]) -> Iterator[pa.RecordBatch]:
-    """Yield the envelope, `tags` as JSON text, and the fields `names` (short name -> field)."""
+class Unreadable(ValueError):  # noqa: N818 - no error of the caller's: another way reads the file
+    """DuckDB gave up on a file: a line is too long for it."""
+
+
+def batches(path: Path, names: dict[str, str], longest: int) -> Iterator[pa.RecordBatch]:
+    """Yield the envelope, `tags` as JSON text, and the fields `names` (short name -> field).
+
+    Raises
+    ------
+    Unreadable
+        If a line is longer than `longest` bytes.
+    """
     import duckdb  # noqa: PLC0415 - heavy, and needed for large files alone
 
     members = ",".join(
@@ -54,10 +66,25 @@ def batches(path: Path, names: dict[str, str]) -> Iterator[pa.RecordBatch]:
     query = connection.sql(
         f"SELECT {', '.join(TEXTS)}, tags, {unpacked} FROM read_json(?, "  # noqa: S608
         f"format='newline_delimited', columns={{{keys}}}, ignore_errors=true, "
-        f"maximum_object_size={_LONGEST}, compression='none')",
+        f"maximum_object_size={longest}, compression='none')",
         params=[str(path)],
     )
-    yield from query.to_arrow_reader(BATCH)
+    try:
+        yield from query.to_arrow_reader(BATCH)
+    except (duckdb.Error, pa.ArrowException, OSError) as error:
+        raise Unreadable(str(error)) from error
+
+
+def grouped(path: Path, names: dict[str, str], longest: int) -> Iterator[list[pa.RecordBatch]]:
+    """Yield the same batches, as many at a time as have `BATCH` rows."""
+    group: list[pa.RecordBatch] = []
+    for batch in batches(path, names, longest):
+        group.append(batch)
+        if sum(map(len, group)) >= BATCH:
+            yield group
+            group = []
+    if group:
+        yield group
 
 
 def _quoted(text: str) -> str:

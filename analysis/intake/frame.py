@@ -7,31 +7,31 @@ whether it was null or absent is for the record itself to tell. An integer is ne
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path, PurePath
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 
 from analysis.intake import bulk, store
 from analysis.intake import columns as kinds
+from analysis.intake.progress import bar
 from analysis.intake.records import NO_RULES, Origin, Own, Record, Reject, iter_records
+from analysis.intake.rejects import Rejects, rejects_frame
 from analysis.intake.sniff import sniff
 from analysis.intake.sources import Content, Source, iter_contents, local_file
 from analysis.intake.template import templates
-from analysis.quoting import visible
-from analysis.schema import ENVELOPE, REJECTS, Kept
+from analysis.intake.window import LONGEST
+from analysis.schema import ENVELOPE, Kept
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    import pandas as pd
     from numpy.typing import NDArray
 
     from analysis.intake.template import Written
 
-_LONG_LOAD = 100 << 20  # bytes from which a bar is shown
 _CHUNK = 50_000  # records that the slow way turns into columns at a time
 _MOST_COLUMNS = 2_000  # of fields that Falco does not know, of one chunk; the rest is `unparsed`
 _LIFTED = ("rule", "source", "hostname", "output", "uuid")
@@ -93,6 +93,12 @@ def read_alerts(
     Notes
     -----
     From a folder that `convert` wrote, no more is read than what is chosen.
+
+    Memory and time have bounds, whatever the input is made for; what is beyond them is told in
+    `rejects`. A record has up to 64 MiB (an array of objects may be longer, as each is a record
+    then), 4,194,304 values, and brackets 200 deep. A compressed file unpacks to 64 MiB, or to 200
+    times its size. Of one file, 100,000 rejects are listed, and the others counted in a last row.
+
     Envelope and kinds: Falco `userspace/engine/formats.cpp`, libs' field tables (`kinds.csv`),
     falcosidekick `types.FalcoPayload`. `""` and the text `<NA>` are values, and stay as they are.
     """
@@ -108,40 +114,25 @@ def read_alerts(
         for content in iter_contents(one):
             if content.held is not None:
                 held[content.name] = content.held
-            with _bar(content, progress) as bar:
+            with bar(content, progress) as shown:
                 for table in content_tables(content, rejects, own):
                     if len(table):
-                        bar.update(table["origin_offset"][-1].as_py() - bar.n)
+                        shown.update(table["origin_offset"][-1].as_py() - shown.n)
                     tables.append(_chosen(table, chosen))
     alerts = kinds.frame(_joined(tables, chosen.columns))
     alerts.attrs |= {"held": Kept(held), "own": Kept(own)}
     return alerts, rejects_frame(rejects)
 
 
-def _bar(content: Content, wanted: bool | None) -> Any:
-    from tqdm import tqdm  # noqa: PLC0415 - for long loads
-
-    try:
-        size = Path(content.name).stat().st_size if content.held is None else len(content.held)
-    except OSError:  # a store's: its size is not known
-        size = None
-    hidden = (
-        not (sys.stderr.isatty() and (size or 0) > _LONG_LOAD) if wanted is None else not wanted
-    )
-    return tqdm(
-        total=size,
-        unit="B",
-        unit_scale=True,
-        desc=visible(PurePath(content.name).name, longest=40),
-        disable=hidden,
-        leave=False,
-    )
-
-
 def content_tables(content: Content, rejects: list[Reject], own: Own = NO_RULES) -> Iterator[Any]:
     """Yield the alerts of one content as Arrow tables, in order; what is none goes to `rejects`."""
+    if content.refused:
+        rejects.append(Reject(Origin(content.name, 0, 0, 0), content.refused, ""))
+        return
+    found = Rejects()
     with local_file(content) as local:
-        yield from _tables(content, local.path, rejects, own)
+        yield from _tables(content, local.path, found, own)
+        rejects.extend(found)
         if local.damage:
             size = local.path.stat().st_size
             rejects.append(Reject(Origin(content.name, 0, size, 0), local.damage, ""))
@@ -150,21 +141,24 @@ def content_tables(content: Content, rejects: list[Reject], own: Own = NO_RULES)
 def _chosen(table: pa.Table, chosen: store.Selection) -> pa.Table:
     if (wanted := chosen.expression(by_date=False)) is not None:
         table = table.filter(wanted)
-    names = table.column_names if chosen.columns is None else chosen.columns
-    return table.select([name for name in names if name in table.column_names])
+    if chosen.columns is None:
+        return table
+    here = set(table.column_names)
+    return table.select([name for name in chosen.columns if name in here])
 
 
-def _tables(content: Content, path: Path, rejects: list[Reject], own: Own) -> Iterator[pa.Table]:
+def _tables(content: Content, path: Path, rejects: Rejects, own: Own) -> Iterator[pa.Table]:
     kind = sniff(path) if path.stat().st_size >= bulk.SMALLEST else None
     if kind is None:
-        yield from _slow_tables(iter_records(content.name, path.read_bytes(), own=own), rejects)
+        with path.open("rb") as file:
+            yield from _slow_tables(iter_records(content.name, file, own=own), rejects)
         return
-    found: list[Reject] = []
 
-    def slowly(spans: list[bulk.Span]) -> tuple[pa.Table, NDArray[np.int64]]:
-        return _read_spans(content.name, path, spans, found, own)
+    def slowly(spans: list[bulk.Span]) -> tuple[pa.Table, NDArray[np.int64], Rejects]:
+        return _read_spans(content.name, path, spans, own)
 
-    for table in bulk.read_bulk(path, kind, slowly):
+    for table, found in bulk.read_bulk(path, kind, slowly):
+        rejects.extend(found)
         names = bulk.label_of(content.name, len(table))
         at = table.column_names.index("origin_file") if "origin_file" in table.column_names else -1
         yield (
@@ -172,39 +166,46 @@ def _tables(content: Content, path: Path, rejects: list[Reject], own: Own) -> It
             if at >= 0
             else table.append_column("origin_file", names)
         )
-    # batches are read side by side, and each has its own rejects
-    rejects += sorted(found, key=lambda reject: reject.origin.offset)
 
 
-def _slow_tables(records: Iterator[Record | Reject], rejects: list[Reject]) -> Iterator[pa.Table]:
+def _slow_tables(records: Iterator[Record | Reject], rejects: Rejects) -> Iterator[pa.Table]:
     chunk: list[Record] = []
+    size, origin = 0, None
     for one in records:
         if isinstance(one, Reject):
             rejects.append(one)
             continue
         chunk.append(one)
-        if len(chunk) == _CHUNK:
+        if one.origin is not origin:  # a record may hold many alerts
+            origin = one.origin
+            size += origin.length
+        if len(chunk) == _CHUNK or size > LONGEST:
             yield records_table(chunk)
-            chunk = []
+            chunk, size = [], 0
     yield records_table(chunk)
 
 
 def _read_spans(
-    name: str, path: Path, spans: list[bulk.Span], rejects: list[Reject], own: Own
-) -> tuple[pa.Table, NDArray[np.int64]]:
-    records: list[Record] = []
+    name: str, path: Path, spans: list[bulk.Span], own: Own
+) -> tuple[pa.Table, NDArray[np.int64], Rejects]:
+    rejects = Rejects()
     position: list[int] = []
-    with path.open("rb") as file:
+
+    def each(file: IO[bytes]) -> Iterator[Record | Reject]:
         for number, span in enumerate(spans):
             file.seek(span.offset)
-            raw = file.read(span.length)
-            for one in iter_records(name, raw, span.offset, span.number, own):
-                if isinstance(one, Reject):
-                    rejects.append(one)
-                else:
-                    records.append(one)
+            records = iter_records(
+                name, file, span.offset, span.number, own=own, length=span.length
+            )
+            for one in records:
+                if isinstance(one, Record):
                     position.append(number)
-    return records_table(records), np.array(position, dtype=np.int64)
+                yield one
+
+    with path.open("rb") as file:
+        tables = list(_slow_tables(each(file), rejects))
+    joined = pa.concat_tables(tables, promote_options="permissive")
+    return joined, np.array(position, dtype=np.int64), rejects
 
 
 def frame_of(records: Sequence[Record]) -> pd.DataFrame:
@@ -240,19 +241,18 @@ def _fitted(alerts: Sequence[dict[str, Any]]) -> tuple[dict[str, list[Any]], lis
         for name, value in _named_fields(alert):
             if value is None:
                 continue
-            kind = kinds.field_kind(name)
+            kind, column = kinds.field_kind(name), found.get(name)
+            # or another key of this alert bears the column's name
+            surplus = column is None and kind == "any" and len(found) >= _MOST_COLUMNS
+            if surplus or (column is not None and column[row] is not None):
+                odd[name] = value
+                continue
             if type(value) is not str or kind not in ("string", "any"):
                 try:
                     value = kinds.fit(kind, value)  # noqa: PLW2901 - the same value, as its kind
                 except ValueError:
                     odd[name] = value
                     continue
-            column = found.get(name)
-            surplus = column is None and kind == "any" and len(found) >= _MOST_COLUMNS
-            # or another key of this alert bears the column's name
-            if surplus or (column is not None and column[row] is not None):
-                odd[name] = value
-                continue
             if column is None:
                 column = found[name] = [None] * len(alerts)
             column[row] = value
@@ -265,8 +265,9 @@ def _named_fields(alert: dict[str, Any]) -> Iterator[tuple[str, Any]]:
     """Yield (column, value): only Falco's own names are columns as they are."""
     for name, value in (alert.get("output_fields") or {}).items():
         yield kinds.field_column(name), value
-    for key in alert.keys() - _KNOWN:
-        yield f"extra.{key}", alert[key]
+    for key, value in alert.items():
+        if key not in _KNOWN:
+            yield f"extra.{key}", value
 
 
 _KNOWN = frozenset({"rule", "priority", "time", "tags", "output_fields", *_LIFTED})
@@ -281,20 +282,7 @@ def _joined(tables: list[pa.Table], chosen: Sequence[str] | None = None) -> pa.T
     names = (
         [*ENVELOPE, *sorted(set(table.column_names) - set(ENVELOPE))] if chosen is None else chosen
     )
-    known = [name for name in names if name in table.column_names]
+    here = dict(zip(table.column_names, table.columns, strict=True))
     # a field that no alert has a value for is no column
-    return table.select([n for n in known if n in ENVELOPE or table[n].null_count < len(table)])
-
-
-def rejects_frame(rejects: list[Reject]) -> pd.DataFrame:
-    """Return rejects as a frame, in the order in which they were met."""
-    origins = [reject.origin for reject in rejects]
-    made = {
-        "origin_file": pd.array([o.file for o in origins], dtype="str"),
-        "origin_line": np.array([o.line for o in origins], dtype=np.int64),
-        "origin_offset": np.array([o.offset for o in origins], dtype=np.int64),
-        "origin_length": np.array([o.length for o in origins], dtype=np.int64),
-        "reason": pd.array([reject.reason for reject in rejects], dtype="str"),
-        "excerpt": pd.array([reject.excerpt for reject in rejects], dtype="str"),
-    }
-    return pd.DataFrame(made, columns=list(REJECTS))
+    known = [n for n in names if n in here and (n in ENVELOPE or here[n].null_count < len(table))]
+    return table.select(known)

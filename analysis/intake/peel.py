@@ -51,7 +51,8 @@ class Peeled:
 
     def placed(self, lines: Lines, *, first: int) -> Lines:
         """Return payloads' lines, from the `first` on, with the places of the lines they came from."""
-        rows = slice(first, first + len(lines.counts))
+        # blank lines are no payloads: each line is one
+        rows = first + lines.number - 1
         return type(lines)(self.offset[rows], self.length[rows], self.number[rows], lines.counts)
 
 

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from analysis.errors import SourceError
 from analysis.intake.output_text import read_text_alert, recover
@@ -75,19 +75,26 @@ class Reject:
 
 
 def iter_records(
-    name: str, data: bytes, offset: int = 0, line: int = 1, own: Own = NO_RULES
+    name: str,
+    data: bytes | IO[bytes],
+    offset: int = 0,
+    line: int = 1,
+    *,
+    own: Own = NO_RULES,
+    length: int | None = None,
 ) -> Iterator[Record | Reject]:
-    """Yield what is in a file, or in a part of it that starts at `offset` and `line`.
+    """Yield what is in bytes, or in the next `length` of an open file.
 
-    `own` are the templates of the user's own rules, by which rendered text is read.
+    `offset` and `line` are where they begin in the file that `name` names; `own` are the templates
+    of the user's own rules, by which rendered text is read.
     """
-    for span in iter_spans(data, offset, line):
-        # blanks around a record are no part of it
-        raw = span.raw.strip()
-        lead = len(span.raw) - len(span.raw.lstrip())
-        yield from decode(
-            raw, Origin(name, span.line, span.offset + lead, len(raw)), span.text, own
-        )
+    for span in iter_spans(data, offset, line, length):
+        origin = Origin(name, span.line, span.offset, span.length)
+        raw = span.raw.rstrip()  # blanks around a record are no part of it
+        if span.reason:
+            yield _reject(raw, origin, span.reason)
+        else:
+            yield from decode(raw, origin, span.text, own)
 
 
 def decode(

@@ -11,11 +11,14 @@ string may hold them as `\":`, which makes a count too high and the line be read
 from __future__ import annotations
 
 from dataclasses import dataclass
+from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from concurrent.futures import Executor
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -32,9 +35,11 @@ _WEIGHT[ord('"')] = STRING
 _WEIGHT[ord("-")] = NUMBER
 _WEIGHT[ord("0") : ord("9") + 1] = NUMBER
 _WEIGHT[ord("n")] = NULL
+_NONE = np.empty(0, dtype=np.int64)
 _WORD = 8  # bytes, and bits of each
 # a byte whose upper half is that of a digit may also be one of :;<=>?, which follow no number
 _HIGH, _DIGITS = np.uint64(0xF0F0F0F0F0F0F0F0), np.uint64(0x3030303030303030)
+_ONE = np.uint64(1)
 _NUMBER_END = np.zeros(256, dtype=bool)
 _NUMBER_END[[ord(","), ord("}")]] = True
 
@@ -48,6 +53,12 @@ class Lines:
     number: NDArray[np.int64]
     counts: NDArray[np.int64]
 
+    def __len__(self) -> int:
+        return len(self.counts)
+
+    def __getitem__(self, rows: slice) -> Lines:
+        return Lines(self.offset[rows], self.length[rows], self.number[rows], self.counts[rows])
+
 
 def shifted(lines: Lines, *, offset: int, first: int) -> Lines:
     """Return the lines of a piece of a file with their places in the file."""
@@ -56,9 +67,49 @@ def shifted(lines: Lines, *, offset: int, first: int) -> Lines:
 
 def scan_lines(path: Path) -> Lines:
     """Return the non-blank lines of a file; a count of -1 marks a line that must be read slowly."""
-    parts: list[tuple[NDArray[np.int64], ...]] = []
-    base = number = held = 0
+    return _joined(list(_blocks(path)))
+
+
+class Ahead:
+    """The same lines, looked for in a thread of `pool`, to be taken so many at a time."""
+
+    def __init__(self, path: Path, pool: Executor) -> None:
+        self._found: SimpleQueue[Lines | None] = SimpleQueue()
+        self._held = _joined([])
+        self._looked = pool.submit(self._look, path)
+
+    def _look(self, path: Path) -> None:
+        try:
+            for part in _blocks(path):
+                self._found.put(part)
+        finally:
+            self._found.put(None)
+
+    def take(self, count: int) -> Lines:
+        """Return the next lines, `count` of them or what there is; wait until they are found."""
+        parts = [self._held]
+        missing = count - len(self._held)
+        while missing > 0:
+            part = self._found.get()
+            if part is None:
+                self._found.put(None)  # for who asks again
+                self._looked.result()  # raises what stopped it, if anything did
+                break
+            parts.append(part)
+            missing -= len(part)
+        lines = _joined(parts)
+        self._held = lines[count:]
+        return lines[:count]
+
+
+def _joined(parts: Sequence[Lines]) -> Lines:
+    columns = [(part.offset, part.length, part.number, part.counts) for part in parts]
+    return Lines(*map(np.concatenate, zip([_NONE] * 4, *columns, strict=True)))
+
+
+def _blocks(path: Path) -> Iterator[Lines]:
     room = _Room(BLOCK)
+    base = number = held = 0
     with path.open("rb", buffering=0) as file:
         while True:
             read = file.readinto(memoryview(room.buffer)[held : room.size]) or 0
@@ -74,15 +125,13 @@ def scan_lines(path: Path) -> Lines:
             if not read:
                 ends = np.append(ends, filled)
             used = int(ends[-1]) + bool(read)
-            parts.append(_lines(room, ends, base, number))
+            yield _lines(room, ends, base, number)
             number += len(ends)
             base += used
             held = filled - used
             room.buffer[:held] = room.buffer[used:filled]
             if not read:
                 break
-    joined = [np.concatenate(column) for column in zip(*parts, strict=True)] if parts else _NOTHING
-    return Lines(*joined)
 
 
 class _Room:
@@ -101,9 +150,6 @@ class _Room:
         return grown
 
 
-_NOTHING = [np.empty(0, dtype=np.int64) for _ in range(4)]
-
-
 def _line_ends(buffer: bytearray, filled: int) -> NDArray[np.int64]:
     # lines are long: a search from one to the next beats looking at each byte
     ends = []
@@ -114,9 +160,7 @@ def _line_ends(buffer: bytearray, filled: int) -> NDArray[np.int64]:
     return np.array(ends, dtype=np.int64)
 
 
-def _lines(
-    room: _Room, ends: NDArray[np.int64], base: int, number: int
-) -> tuple[NDArray[np.int64], ...]:
+def _lines(room: _Room, ends: NDArray[np.int64], base: int, number: int) -> Lines:
     block = room.block
     starts = np.concatenate(([0], ends[:-1] + 1))
     lengths = ends - starts
@@ -132,7 +176,7 @@ def _lines(
     for at in short:
         if not bytes(block[starts[at] : ends[at]]).strip():
             kept[at] = False
-    return starts[kept] + base, lengths[kept], numbers[kept], counts[kept]
+    return Lines(starts[kept] + base, lengths[kept], numbers[kept], counts[kept])
 
 
 def _counts(room: _Room, starts: NDArray[np.int64], end: int) -> NDArray[np.int64]:
@@ -145,7 +189,8 @@ def _counts(room: _Room, starts: NDArray[np.int64], end: int) -> NDArray[np.int6
         return np.zeros(len(starts), dtype=np.int64)
     weights = np.take(_WEIGHT, np.take(block[2:], keys))
     first = np.searchsorted(keys, starts)
-    counts = np.add.reduceat(weights, np.minimum(first, len(keys) - 1))
+    # the zero is for lines without a key behind the last key, which would take that one from its line
+    counts = np.add.reduceat(np.append(weights, 0), first)
     many = np.diff(first, append=len(keys))
     counts[many == 0] = 0
     counts[many > _MOST_KEYS] = -1
@@ -159,17 +204,16 @@ def _counts(room: _Room, starts: NDArray[np.int64], end: int) -> NDArray[np.int6
 
 def _odd_numbers(room: _Room, at: NDArray[np.int64], end: int) -> NDArray[np.int64]:
     """Return where a number is anything but digits up to a comma or brace: 1.5, 1e3, a blank."""
-    odd = []
+    odd = [_NONE]
     while len(at):
         other = (room.words[at] & _HIGH) ^ _DIGITS  # eight bytes at once: zero where a digit stands
-        first = other & (~other + np.uint64(1))
-        whole = first == 0
-        # the lowest bit that differs tells the byte; float32 holds a power of two exactly
-        behind = np.log2(first[~whole].astype(np.float32)).astype(np.int64) // _WORD
+        # the lowest bit that differs tells the byte; where none does, all are digits
+        digits = np.bitwise_count((other & (~other + _ONE)) - _ONE) // _WORD
+        whole = digits == _WORD
         stops = at[~whole]
-        fine = np.take(_NUMBER_END, np.take(room.block, stops + behind))
+        fine = np.take(_NUMBER_END, np.take(room.block, stops + digits[~whole]))
         if not fine.all():
             odd.append(stops[~fine])
         at = at[whole] + _WORD
         at = at[at < end]
-    return np.concatenate(odd) if odd else _NOTHING[0]
+    return np.concatenate(odd)

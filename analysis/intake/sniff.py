@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from analysis.intake.wrappers import Payload
 
 _SAMPLES, _SAMPLE_BYTES = 24, 1 << 15
+_STRETCH = 8 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +32,13 @@ class Kind:
 
 
 def sniff(path: Path) -> Kind | None:
-    """Return what samples of a file mostly hold, or None where it is no lines of JSON alerts."""
+    """Return what samples of a file mostly hold, or None where it is no lines of JSON alerts.
+
+    None as well where a line is too long for the fast way, which holds whole lines several times.
+    """
     size = path.stat().st_size
+    if _has_long_line(path):
+        return None
     seen: Counter[str] = Counter()
     found: Counter[str] = Counter()
     total = 0
@@ -50,6 +56,19 @@ def sniff(path: Path) -> Kind | None:
         return None
     wrapper, count = found.most_common(1)[0]
     return Kind(wrapper, tuple(sorted(seen))) if count * 2 > total and "/" not in wrapper else None
+
+
+def _has_long_line(path: Path) -> bool:
+    """Return whether any line is longer than two stretches: one without a line end would tell."""
+    with path.open("rb") as file:
+        for at in range(0, path.stat().st_size - _STRETCH, _STRETCH):
+            file.seek(at)
+            for _ in range(_STRETCH // _SAMPLE_BYTES):
+                if b"\n" in file.read(_SAMPLE_BYTES):
+                    break
+            else:
+                return True
+    return False
 
 
 def _lone_alert(line: bytes) -> Payload | None:

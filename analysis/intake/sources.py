@@ -14,6 +14,7 @@ import hashlib
 import io
 import lzma
 import os
+import stat
 import sys
 import tempfile
 import zlib
@@ -29,18 +30,24 @@ if TYPE_CHECKING:
 
 Source = str | Path | bytes
 _BLOCK = 1 << 20
+MOST_UNPACKED = 200
+"""How many times its size a compressed file may unpack to: logs of alerts come to 10 to 60."""
+_FREELY_UNPACKED = 64 << 20
+"""Bytes that any compressed file may unpack to."""
 
 
 @dataclass(frozen=True, slots=True)
 class Content:
     """One file's worth of bytes: a name for its origin, and the bytes if they are no file.
 
-    `path` is given where the name is no path: a file name that is no UTF-8.
+    `path` is given where the name is no path: a file name that is no UTF-8. `refused` says why it
+    is not to be read.
     """
 
     name: str
     held: bytes | None = None
     path: Path | None = None
+    refused: str = ""
 
 
 @dataclass(slots=True)
@@ -54,7 +61,8 @@ class Local:
 def iter_contents(source: Source | Sequence[Source]) -> Iterator[Content]:
     """Yield each content that `source` names: lists in order, folders and globs by sorted path.
 
-    Of a folder, what is hidden, and what is no file (a pipe, a link that leads nowhere), is passed over.
+    Of a folder, what is hidden is passed over. What is no file (a pipe, a device, a link that leads
+    nowhere) is refused, and so is a file that may not be read.
 
     Raises
     ------
@@ -71,13 +79,15 @@ def iter_contents(source: Source | Sequence[Source]) -> Iterator[Content]:
         yield Content("-", sys.stdin.buffer.read())
     elif "://" in str(source):
         yield from _remote(str(source))
+    elif (path := Path(source)).is_dir():
+        yield from _folder(path)
     else:
-        yield from map(_named, _paths(str(source)))
+        yield from map(_named, _paths(path))
 
 
-def _named(path: Path) -> Content:
+def _named(path: Path, refused: str = "") -> Content:
     name = os.fsencode(path).decode("utf-8", "backslashreplace")
-    return Content(name, path=None if name == str(path) else path)
+    return Content(name, None, None if name == str(path) else path, refused)
 
 
 @contextmanager
@@ -105,7 +115,7 @@ def local_file(content: Content) -> Iterator[Local]:
                 yield Local(path)
                 return
             with tempfile.NamedTemporaryFile(prefix="falco-casebook-") as copy:
-                damage = _copy(unpack(stream) if unpack else stream, copy)
+                damage = _unpacked(stream, unpack, copy) if unpack else _copied(stream, copy)
                 copy.flush()
                 yield Local(Path(copy.name), damage)
     except OSError as error:
@@ -123,47 +133,110 @@ def _open(content: Content) -> IO[bytes]:
     return (content.path or Path(content.name)).open("rb")
 
 
-def _copy(stream: Any, copy: IO[bytes]) -> str:
+def _copied(stream: Any, copy: IO[bytes], most: Callable[[], int] | None = None) -> str:
     """Copy block by block; return what stopped it before the end, if anything did."""
     # read1 gives what is there; read would lose it to the error that ends a file cut short
     read = getattr(stream, "read1", stream.read)
+    size = 0
     try:
         while block := read(_BLOCK):
             copy.write(block)
+            size += len(block)
+            if most and size > most():
+                return (
+                    f"it unpacks to more than {MOST_UNPACKED} times its size, which is taken for "
+                    f"a bomb: the first {size >> 20} MiB were read"
+                )
     except (EOFError, zlib.error, lzma.LZMAError, OSError, ValueError) as error:
         return f"the compressed file is cut short or damaged: {error}"
     return ""
 
 
-def _zstd(stream: IO[bytes]) -> Any:
+def _unpacked(stream: Any, unpack: Callable[[Any], Any], copy: IO[bytes]) -> str:
+    packed = _Counted(stream)
+    return _copied(unpack(packed), copy, lambda: max(_FREELY_UNPACKED, packed.size * MOST_UNPACKED))
+
+
+class _Counted(io.RawIOBase):
+    """A stream that counts the bytes read from it."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream, self.size = stream, 0
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        block: bytes = self._stream.read(size)
+        self.size += len(block)
+        return block
+
+
+class _Utf16:
+    """A stream of UTF-8 out of one of UTF-16, which PowerShell's `>` writes."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+        self._decoder = codecs.getincrementaldecoder("utf-16")("replace")
+
+    def read(self, size: int) -> bytes:
+        while block := self._stream.read(size):
+            if text := self._decoder.decode(block):
+                return text.encode("utf-8", "replace")
+        return self._decoder.decode(b"", final=True).encode("utf-8", "replace")
+
+
+def _zstd(stream: Any) -> Any:
     import pyarrow as pa  # noqa: PLC0415 - heavy, and needed for zstd alone
 
-    return pa.CompressedInputStream(pa.PythonFile(stream), "zstd")
+    return pa.CompressedInputStream(pa.PythonFile(stream, "r"), "zstd")
 
 
-def _utf16(stream: IO[bytes]) -> Any:
-    """Return a stream of UTF-8: PowerShell's `>` writes UTF-16."""
-    return io.BytesIO(stream.read().decode("utf-16", "replace").encode())
-
-
-_UNPACK: dict[bytes, Callable[[IO[bytes]], Any]] = {
+_UNPACK: dict[bytes, Callable[[Any], Any]] = {
     b"\x1f\x8b": lambda stream: gzip.GzipFile(fileobj=stream),
     b"BZh": lambda stream: bz2.BZ2File(stream),  # noqa: PLW0108 - its own type hides what it takes
     b"\xfd7zXZ\x00": lambda stream: lzma.LZMAFile(stream),  # noqa: PLW0108, SIM115
     b"\x28\xb5\x2f\xfd": _zstd,
-    codecs.BOM_UTF16_LE: _utf16,
-    codecs.BOM_UTF16_BE: _utf16,
+    codecs.BOM_UTF16_LE: _Utf16,
+    codecs.BOM_UTF16_BE: _Utf16,
 }
 
 
-def _paths(name: str) -> list[Path]:
-    path = Path(name)
-    if path.is_dir():
-        found = sorted(p for p in path.rglob("*") if p.is_file() and not _is_hidden(p, path))
-        if not found:
-            raise SourceError(f"the folder {path} holds no file")
-        return found
+def _folder(folder: Path) -> Iterator[Content]:
+    found = sorted(p for p in folder.rglob("*") if not _is_hidden(p, folder))
+    contents = [_named(p, why) for p in found if (why := _refused(p)) is not None]
+    if not contents:
+        raise SourceError(f"the folder {folder} holds no file")
+    yield from contents
+
+
+def _refused(path: Path) -> str | None:
+    """Return why what a folder holds is not read: "" for a file, None for a folder."""
+    try:
+        mode = path.stat().st_mode
+    except OSError as error:  # it leads nowhere, or to itself
+        what = "a link that cannot be followed" if path.is_symlink() else "it may not be read"
+        return f"{what}: {error.strerror}"
+    if stat.S_ISDIR(mode):
+        return "a link to a folder, not followed" if path.is_symlink() else None
+    if not stat.S_ISREG(mode):
+        return f"a {_KINDS.get(stat.S_IFMT(mode), 'special file')}, no file"
+    return "" if os.access(path, os.R_OK) else "it may not be read: Permission denied"
+
+
+_KINDS = {
+    stat.S_IFIFO: "pipe",
+    stat.S_IFSOCK: "socket",
+    stat.S_IFCHR: "device",
+    stat.S_IFBLK: "device",
+}
+
+
+def _paths(path: Path) -> list[Path]:
+    name = str(path)
     if path.exists():
+        if path.is_char_device() or path.is_block_device() or path.is_socket():
+            raise SourceError(f"{name} is a device or socket, no file")
         return [path]
     found = sorted(Path(p) for p in glob.glob(name, recursive=True) if Path(p).is_file())  # noqa: PTH207
     if not found:

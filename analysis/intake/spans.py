@@ -1,24 +1,28 @@
-"""bytes -> records: cut a file where its records end, and decode the JSON documents in one.
+"""bytes -> records: cut a file where its records end.
 
-In: a file's bytes; a record's text. Out: `Span`, in the order in which records end; decoded values.
-A record is a line, a JSON document of any number of lines, or the parts that kubelet (CRI `P`/`F`)
-or Docker (16 KiB) made of one line. Linear in the file's size; each byte but blanks is in one span.
-Knows nothing of alerts.
+In: a file's bytes, or an open file. Out: `Span`, in the order in which records end. A record is a
+line, a JSON document of any number of lines, or the parts that a logger made of one line (`parts`).
+Linear in the file's size; each byte but blanks is in one span, or is the bracket of an array that
+is too long to be one record. Knows nothing of alerts.
 """
 
 from __future__ import annotations
 
-import json
-import math
+import io
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING
+
+from analysis.intake import window
+from analysis.intake.decoding import DEEPEST, MOST_VALUES, decode_json, is_too_much
+from analysis.intake.parts import Span, Waiting
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_DEEPEST = 1_000
-_LONG = 8_192
+__all__ = ["Span", "is_tiny", "iter_spans"]
+
+_HEAD = 1_024  # bytes that are shown of a record too long to be held
 _BLANK = re.compile(rb"\s*")
 _PAIRS = {b"{": b"}", b"[": b"]"}
 _INSIDE = rb'[^{}"]++|"(?:[^"\\]++|\\.)*+"'
@@ -32,107 +36,124 @@ _TINY = (
 )
 _TINIES = re.compile(rb"(?:" + _TINY + rb"){2,}+")
 _SKIP = re.compile(rb'(?:[\s,0-9+\-.eE]++|"(?:[^"\\\n]++|\\.)*+"|true|false|null|NaN|-?Infinity)*+')
+_SHORT = re.compile(  # a thousand lines
+    rb'(?:(?:[^{\["\n]{0,15}|[{\[][^{}\[\]\n]{0,13}[}\]])\r?\n){1000,}+'
+)  # the shortest alert has 17 bytes
 _COUNTED = re.compile(rb"(\d{1,6}) (?=<\d{1,3}>)")  # RFC 6587: no line end between messages
-_CRI = re.compile(rb"(\d{4}-\d\d-\d\dT\S{9,30} (stdout|stderr)) ([PF])(?::\S*)? ")
-_DOCKER = re.compile(rb'\{\s*"log"\s*:\s*"((?:[^"\\]++|\\.)*+)"')
-_STREAM = re.compile(rb'"stream"\s*:\s*"(\w+)"')
-_SURROGATE = re.compile("[\ud800-\udfff]")
-_BETWEEN = re.compile(r'[^\w{\["]*+')
-
-
-@dataclass(frozen=True, slots=True)
-class Span:
-    """One record in a file: line from 1, first byte, and its bytes.
-
-    `text` is what to decode instead of `raw` where a logger had cut one record into parts; `raw`
-    then reaches from the first part to the last, with what stands between them.
-    """
-
-    line: int
-    offset: int
-    raw: bytes
-    text: bytes | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class _Part:
-    """A part of a line: whose, what, whether it is the last, and what stood around it."""
-
-    stream: tuple[str, bytes]
-    content: bytes
-    last: bool
-    head: bytes
-    tail: bytes
+_OF_MUCH = "part of a JSON document that is too large to be read at once"
+_IN_ARRAY = "an array too long to be one record"
 
 
 @dataclass(slots=True)
 class _Brackets:
-    """Where the brackets before `reach` end, and whether closed: no byte is scanned for each again."""
+    """What is known of brackets that do not end: no byte is scanned for each again."""
 
-    ends: dict[int, tuple[int, bool]] = field(default_factory=dict)
+    ends: dict[int, int] = field(default_factory=dict)
+    """Where those before `reach` cannot go on."""
     reach: int = 0
+    opened: list[int] = field(default_factory=list)
+    """Those that were open when the first of them was found to be too long."""
+    at: int = 0
+    colon: bool = False
     budget: int = 0
     """Bytes of documents that may still fail to decode before they are taken as they are."""
 
 
-def iter_spans(data: bytes, offset: int = 0, line: int = 1) -> Iterator[Span]:
-    """Cut a file's bytes into records; `offset` and `line` are where `data` begins in the file."""
-    waiting: dict[tuple[str, bytes], list[tuple[Span, _Part]]] = {}
-    for span in _cut(data, offset, line):
-        part = _part(span.raw)
-        if part is None or (part.last and part.stream not in waiting):
-            yield span
-        elif part.last:
-            yield _joined([*waiting.pop(part.stream), (span, part)], data, offset)
-        elif part.stream in waiting or _opens(part):
-            waiting.setdefault(part.stream, []).append((span, part))
-        else:
-            yield span
-    for parts in waiting.values():  # the file ends before the record does
-        yield _joined(parts, data, offset)
+def iter_spans(
+    data: bytes | IO[bytes], offset: int = 0, line: int = 1, length: int | None = None
+) -> Iterator[Span]:
+    """Cut bytes, or the next `length` of an open file, into records.
+
+    `offset` and `line` are where they begin in the file. A record longer than `window.LONGEST` is
+    a span with a `reason`; of an array of objects that is longer, each element is a record.
+    """
+    held = window.Window(io.BytesIO(data) if isinstance(data, bytes) else data, offset, length)
+    waiting = Waiting(held)
+    for span in _cut(held, line):
+        yield from waiting.joined(span)
+    yield from waiting.rest()  # the file ends before the record does
 
 
-def _cut(data: bytes, offset: int, line: int) -> Iterator[Span]:
-    at = 3 if data.startswith(b"\xef\xbb\xbf") else 0
-    stop = -1
+def _cut(held: window.Window, line: int) -> Iterator[Span]:
+    data = held.data
+    at = 3 if held.offset == 0 and data.startswith(b"\xef\xbb\xbf") else 0
+    stop, arrays = -1, 0
     brackets = _Brackets(budget=8 * len(data))
     while True:
         start = _BLANK.match(data, at).end()  # type: ignore[union-attr]
         line += data.count(b"\n", at, start)
+        if held.is_short(start):
+            data = held.moved(start)
+            at, stop, brackets = 0, -1, _Brackets(budget=8 * len(data))
+            continue
         if start == len(data):
             return
         if start >= stop:
             stop = data.find(b"\n", start)
             stop = len(data) if stop < 0 else stop
-        at = _end(data, start, stop, brackets)
-        yield Span(line, offset + start, data[start:at].rstrip(b"\r\n"))
-        line += data.count(b"\n", start, at)
+        at, reason = _end(data, start, stop, brackets, ended=held.ended)
+        if reason is _IN_ARRAY:
+            arrays += 1
+            at = start + 1
+            continue
+        place = held.offset + start
+        raw = data[start:at].rstrip(b"\r\n")
+        size, below = len(raw.rstrip()), data.count(b"\n", start, at)
+        if at - start > window.LONGEST:
+            raw, reason = raw[:_HEAD], _too_long(data[start : start + 1])
+            if at == len(data) and not held.ended:
+                size = held.past_line(start)
+                data = held.data
+                at, stop, brackets = 0, -1, _Brackets(budget=8 * len(data))
+        elif arrays and raw[:1] == b"]" and not raw.strip(b"], \t\r"):
+            arrays -= 1
+            line += below
+            continue
+        yield Span(line, place, raw, None, size, reason)
+        line += below
 
 
-def _end(data: bytes, start: int, stop: int, brackets: _Brackets) -> int:
-    """Return where the record ends that begins at `start`: with its JSON document, or its line.
+def _too_long(mark: bytes) -> str:
+    what = "a JSON document or line" if mark in _PAIRS else "a line"
+    return f"{what} longer than {window.LONGEST >> 20} MiB, the most that is read as one"
 
-    What follows a document on its line is a record of its own, but for punctuation.
+
+def _end(  # noqa: PLR0911 - one per kind of record
+    data: bytes, start: int, stop: int, brackets: _Brackets, *, ended: bool
+) -> tuple[int, str]:
+    """Return where the record ends that begins at `start`, with its JSON document, or its line.
+
+    What follows a document on its line is a record of its own, but for punctuation. Beside it, why
+    the record is none.
     """
-    if data[start : start + 1] not in _PAIRS or _WHOLE.match(data, start, stop):
-        return _line_end(data, start, stop)
-    if run := _TINIES.match(data, start, stop):  # too small to be alerts: one record
-        return run.end()
-    end, closed = _document_end(data, start, brackets)
-    if closed and _decodes(data, start, end, brackets):
-        return _TAIL.match(data, end).end()  # type: ignore[union-attr]
-    if _ARRAY.match(data, start):  # a broken array: what it holds may be whole
-        return start + 1
-    if not closed:
+    if run := _SHORT.match(data, start, start + window.LONGEST):
+        return run.end(), "a thousand lines or more, each too short to be an alert"
+    is_long = stop - start > window.LONGEST
+    if data[start : start + 1] not in _PAIRS or (not is_long and _WHOLE.match(data, start, stop)):
+        return _line_end(data, start, stop), ""
+    if run := _TINIES.match(
+        data, start, min(stop, start + window.LONGEST)
+    ):  # too small to be alerts: one record
+        return run.end(), ""
+    end, state = _document_end(data, start, brackets, ended=ended)
+    is_array = _ARRAY.match(data, start)
+    if is_array and (state is _LONG or (state is _CLOSED and is_too_much(data[start:end]))):
+        return start + 1, _IN_ARRAY
+    if state is _CLOSED and _decodes(data, start, end, brackets):
+        tail = _TAIL.match(data, end, start + window.LONGEST)
+        return tail.end(), ""  # type: ignore[union-attr]
+    if is_array:  # a broken array: what it holds may be whole
+        return start + 1, ""
+    if state is not _CLOSED:
         # a pretty-printed document that breaks off is one record; else each line may hold an alert
         if data[start:stop].rstrip() != b"{":
-            return stop
+            return stop, ""
         cut = data.rfind(b"\n", start, end) + 1
         if data[cut : end + 1].lstrip()[:1] in (b'"', b"}", b"]"):  # the line where it was cut off
             cut = data.find(b"\n", end)
         end = max(cut, stop) if cut >= 0 else len(data)
     inner = _NEXT.search(data, start, end)
-    return inner.start() if inner else end
+    return inner.start() if inner else end, _OF_MUCH if state is _LONG else ""
 
 
 def _line_end(data: bytes, start: int, stop: int) -> int:
@@ -155,136 +176,43 @@ def _decodes(data: bytes, start: int, end: int, brackets: _Brackets) -> bool:
     return True
 
 
-def _document_end(data: bytes, start: int, brackets: _Brackets) -> tuple[int, bool]:
-    """Return where a JSON document ends and True, or where it cannot go on and False."""
+_CLOSED, _BROKEN, _LONG = "closed", "broken", "long"
+
+
+def _document_end(data: bytes, start: int, brackets: _Brackets, *, ended: bool) -> tuple[int, str]:
+    """Return where a JSON document ends, or where it cannot go on, or is found to be too long."""
     if start >= brackets.reach:
         brackets.ends.clear()
     if start in brackets.ends:
-        return brackets.ends[start]
+        return brackets.ends[start], _BROKEN
     opened: list[int] = []
-    at, colon = start, False
+    at, colon, count = start, False, 0
+    if start < brackets.at and start in brackets.opened:  # it was open there: go on from there
+        opened = brackets.opened[brackets.opened.index(start) :]
+        at, colon = brackets.at, brackets.colon
     while True:
         after = _SKIP.match(data, at).end()  # type: ignore[union-attr]
         colon = colon and not data[at:after].strip()
         at, mark = after, data[after : after + 1]
         top = data[opened[-1] : opened[-1] + 1] if opened else b""
-        if mark in _PAIRS and len(opened) < _DEEPEST and (colon or top != b"{"):
+        cut_off = mark in (b"", b'"') and not ended and data.find(b"\n", at) < 0
+        count += 1
+        if at - start > window.LONGEST or count > MOST_VALUES or cut_off:
+            brackets.opened, brackets.at, brackets.colon = opened, at, colon
+            return at, _LONG
+        if mark in _PAIRS and len(opened) < DEEPEST and (colon or top != b"{"):
             opened.append(at)
         elif mark and mark == _PAIRS.get(top):
-            brackets.ends[opened.pop()] = at + 1, True
+            opened.pop()
             if not opened:
-                brackets.reach = max(brackets.reach, at)
-                return at + 1, True
+                return at + 1, _CLOSED
         elif mark != b":":
-            brackets.ends.update(dict.fromkeys(opened, (at, False)))
+            brackets.ends.update(dict.fromkeys(opened, at))
             brackets.reach = max(brackets.reach, at)
-            return at, False
+            return at, _BROKEN
         at, colon = at + 1, mark == b":"
 
 
 def is_tiny(raw: bytes) -> bool:
     """Return whether `raw` is a run of documents of which each is too small to be an alert."""
     return _TINIES.fullmatch(raw) is not None
-
-
-def _part(raw: bytes) -> _Part | None:
-    if match := _CRI.match(raw):
-        content = raw[match.end() :]
-        return _Part(("cri", match[2]), content, match[3] == b"F", match[1] + b" F ", b"")
-    if raw[:1] == b"{" and (match := _DOCKER.match(raw)):
-        stream = _STREAM.search(raw, match.end())
-        content = match[1]
-        # an odd run of backslashes before the n: an escaped newline, Docker's mark of a line's end
-        run = len(content) - 1 - len(content[:-1].rstrip(b"\\"))
-        last = content.endswith(b"n") and run % 2 == 1
-        key = ("docker", stream[1] if stream else b"")
-        return _Part(key, content, last, raw[: match.start(1)], raw[match.end(1) :])
-    return None
-
-
-def _opens(part: _Part) -> bool:
-    """Return whether a part without its line's end is the first of several, not just unended."""
-    if part.stream[0] == "cri" or len(part.content) >= _LONG:
-        return True
-    try:
-        decode_json(json.loads(b'"' + part.content + b'"'))
-    except ValueError:
-        return part.content.startswith(b"{")
-    return False
-
-
-def _joined(parts: list[tuple[Span, _Part]], data: bytes, offset: int) -> Span:
-    first, last = parts[0][0], parts[-1][0]
-    raw = data[first.offset - offset : last.offset - offset + len(last.raw)]
-    text = parts[0][1].head + b"".join(part.content for _, part in parts) + parts[0][1].tail
-    return Span(first.line, first.offset, raw, text)
-
-
-def decode_json(text: str) -> tuple[list[Any], str]:
-    """Decode the JSON documents that stand one after the other in `text`, exactly, and what is left.
-
-    Punctuation between and after them is dropped; what is left begins with what is no document.
-
-    Raises
-    ------
-    ValueError
-        If the first is no JSON, or a key occurs twice, a number is NaN, or nesting is too deep.
-    """
-    found: list[Any] = []
-    at = 0
-    try:
-        while at < len(text) and (not found or text[at] in "{["):
-            try:
-                value, at = _DECODER.raw_decode(text, at)
-            except (ValueError, RecursionError):
-                if found:
-                    break
-                raise
-            found.append(value)
-            at = _BETWEEN.match(text, at).end()  # type: ignore[union-attr]
-        found = _clean(found) if "\\ud" in text or "\\uD" in text else found
-        return found, text[at:]
-    except RecursionError:
-        raise ValueError("nested too deeply") from None
-    except json.JSONDecodeError as error:
-        where = f"column {error.colno}" if error.lineno == 1 else f"its line {error.lineno}"
-        raise ValueError(f"no JSON: {error.msg.removesuffix(' at')} at {where}") from None
-    except ValueError as error:
-        if "limit" in str(error):  # Python's own words on integers of more than 4300 digits
-            raise ValueError("a number has more digits than a reader can hold") from None
-        raise
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for name, value in pairs:
-        if name in found:
-            raise ValueError(f"the key {name!r:.60} occurs twice: which value holds is not known")
-        found[name] = value
-    return found
-
-
-def _no_constant(name: str) -> None:
-    raise ValueError(f"no JSON: {name} is no JSON number")
-
-
-def _finite(text: str) -> float:
-    if math.isinf(number := float(text)):
-        raise ValueError(f"the number {text:.40} is beyond what a reader can hold")
-    return number
-
-
-def _clean(value: Any) -> Any:
-    """Replace lone surrogates, which no UTF-8 can hold, by U+FFFD."""
-    if isinstance(value, str):
-        return _SURROGATE.sub("\ufffd", value)
-    if isinstance(value, list):
-        return [_clean(one) for one in value]
-    if isinstance(value, dict):
-        return {_clean(key): _clean(one) for key, one in value.items()}
-    return value
-
-
-_DECODER = json.JSONDecoder(
-    object_pairs_hook=_unique, parse_constant=_no_constant, parse_float=_finite
-)

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 ROW, DATE = "_row", "date"
 _SCHEMA = "_common_metadata"
+_GROUP = 1 << 17  # rows: each group holds its labels' texts anew
+_BATCH = 1 << 20  # rows read at a time, at most: a group is not to be cut in two
 _PIECE = 1 << 40  # rows of one piece of input, at most
 
 
@@ -117,6 +119,8 @@ def write_piece(tables: Iterable[pa.Table], folder: Path, piece: int) -> tuple[i
                 compression="lz4", use_compliant_nested_type=False
             ),
             max_partitions=10_000,
+            use_threads=False,  # in order of input: what is not has to be sorted at each reading
+            min_rows_per_group=_GROUP,
         )
         rows += len(table)
     return rows, pa.unify_schemas(schemas, promote_options="permissive") if schemas else pa.schema(
@@ -164,7 +168,9 @@ def read_store(folder: Path, chosen: Selection) -> pa.Table:
             partitioning=ds.partitioning(pa.schema([(DATE, pa.string())]), flavor="hive"),
         )
         names = [n for n in schema.names if chosen.columns is None or n in (*chosen.columns, ROW)]
-        table = whole.to_table(columns=names, filter=chosen.expression(by_date=True))
+        table = whole.to_table(
+            columns=names, filter=chosen.expression(by_date=True), batch_size=_BATCH
+        )
     except (pa.ArrowInvalid, OSError) as error:
         raise SourceError(f"cannot read {folder}: {error}") from error
     order = table[ROW].to_numpy()

@@ -18,8 +18,10 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
+from analysis.intake.decoding import decode_json
 from analysis.intake.lines import FALCO_TEXT, LOOSE, WRAPPERS
-from analysis.intake.spans import Span, decode_json, is_tiny, iter_spans
+from analysis.intake.sources import MOST_UNPACKED
+from analysis.intake.spans import Span, is_tiny, iter_spans
 from analysis.intake.wrapped_json import (
     JSON_WRAPPERS,
     Parts,
@@ -33,7 +35,7 @@ __all__ = ["WRAPPERS", "Payload", "Span", "iter_spans", "unwrap"]
 DEPTH = 8
 """Wrappers that may stand one in the other."""
 
-_INFLATED = 2**26
+_FREELY_INFLATED, _INFLATED = 2**20, 2**26
 _SHORT = 16
 _OWN_LINE = re.compile(
     r"\w{3} \w{3} [ \d]\d \d\d:\d\d:\d\d \d{4}: |\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[+-]\d{4}: "
@@ -241,7 +243,11 @@ def _from_base64(text: str) -> str | None:
     try:
         raw = base64.b64decode(text + "=" * (-len(text) % 4))
         if raw.startswith(b"\x1f\x8b"):
-            raw = zlib.decompressobj(wbits=31).decompress(raw, _INFLATED)
+            most = min(_INFLATED, max(_FREELY_INFLATED, MOST_UNPACKED * len(raw)))
+            inflating = zlib.decompressobj(wbits=31)
+            raw = inflating.decompress(raw, most)
+            if inflating.unconsumed_tail:
+                raise ValueError(f"gzip in it unpacks to more than {most} bytes: taken for a bomb")
     except (binascii.Error, zlib.error):
         return None
     inner = raw.decode("utf-8", "replace")
