@@ -7,8 +7,10 @@ SAMPLE ?= data/alerts/fileless_execution.jsonl
 report: .venv/ready
 	$(BIN)/falco-casebook report $(SAMPLE) --out reports
 
+# side by side, each file in one process; make test TESTERS=0 for one after the other
+TESTERS ?= 2
 test: check
-	$(BIN)/pytest
+	$(BIN)/pytest -n $(TESTERS) --dist loadfile
 
 check: .venv/ready
 	$(BIN)/ruff check .
