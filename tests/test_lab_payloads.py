@@ -18,7 +18,7 @@ from analysis.views import VIEWS
 from .conftest import lines
 from .payloads import CLASSES, PAYLOADS, hostile, one_incident
 from .test_browser import browser, pytestmark  # noqa: F401 - the same Chromium, the same marks
-from .test_desk_browser import lab, run_all  # noqa: F401 - the same JupyterLab
+from .test_desk_browser import desk, run_all  # noqa: F401 - the same JupyterLab
 
 CELLS = {
     "load": """
@@ -39,7 +39,7 @@ cases = [fa.investigate(alerts, incident_id=one) for one in own]
     "tables": """
 for case in cases:
     display(tables.event(case), tables.summary(case), tables.playbook(case), tables.findings(case))
-    display(tables.mitigation(case), tables.timeline(case), tables.duplicates(case.alerts))
+    display(tables.mitigation(case), tables.timeline(case), tables.duplicates(case.folded))
     display(tables.statements(case, "process"), tables.fields(case, "process"), tables.raw(case))
 display(tables.rejects(rejects), tables.incidents(facets.queue(alerts, incidents)))
 display(tables.noise(overview.noise(alerts)), tables.chosen(alerts, ["proc.name"]))
@@ -59,18 +59,18 @@ FORMULAS = CLASSES["mathematics"]["payloads"]
 
 
 @pytest.fixture
-def opened(lab, browser, shell, tmp_path):  # noqa: F811 - fixtures
+def opened(desk, browser, shell, tmp_path):  # noqa: F811 - fixtures
     """The notebook, run, and what its page did that no notebook of ours does."""
     incidents = [
         one_incident(shell, known["payloads"], at) for at, known in enumerate(CLASSES.values())
     ]
     rejects = "".join(json.dumps([one]) + "\n" for one in PAYLOADS).encode()
     alerts = [*(one for incident in incidents for one in incident), hostile(0)]
-    (tmp_path / "work" / "data" / "hostile.jsonl").write_bytes(lines(*alerts) + rejects)
+    (tmp_path / "data" / "hostile.jsonl").write_bytes(lines(*alerts) + rejects)
     kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
     cells = [new_code_cell(one.strip().replace("HOSTS", f"{HOSTS}")) for one in CELLS.values()]
     notebook = new_notebook(cells=cells, metadata={"kernelspec": kernel})
-    nbformat.write(notebook, tmp_path / "work" / "notebooks" / "hostile.ipynb")
+    nbformat.write(notebook, tmp_path / "notebooks" / "hostile.ipynb")
     # every output is in the page, whether it is in sight or not
     settings = tmp_path / "CONFIG" / "lab" / "user-settings" / "@jupyterlab" / "notebook-extension"
     settings.mkdir(parents=True)
@@ -82,12 +82,12 @@ def opened(lab, browser, shell, tmp_path):  # noqa: F811 - fixtures
     page.on("pageerror", lambda one: page.did.append(f"error: {one}"))
     page.on("popup", lambda one: page.did.append(f"opened {one.url}"))
     page.on("dialog", lambda one: (page.did.append(f"dialog: {one.message}"), one.dismiss()))
-    run_all(page, lab, "hostile.ipynb", 150_000)
+    run_all(page, desk, "hostile.ipynb", 150_000)
     yield page
     page.close()
 
 
-def test_notebook_and_desk(opened, lab):  # noqa: F811 - a fixture
+def test_notebook_and_desk(opened, desk):  # noqa: F811 - a fixture
     """Nothing runs, nothing is typeset, nothing is asked of anybody else; all can be read."""
     outputs = {
         name: opened.locator(f".jp-CodeCell >> nth={at} >> .jp-OutputArea")
@@ -107,10 +107,10 @@ def test_notebook_and_desk(opened, lab):  # noqa: F811 - a fixture
     assert opened.get_by_text(f"Marked escalate: {len(FORMULAS)} alerts of the incident.").count()
 
     assert opened.locator("mjx-container").count() == 1
-    assert [one for one in opened.did if not one.startswith((lab, "data:", "blob:"))] == []
+    assert [one for one in opened.did if not one.startswith((desk, "data:", "blob:"))] == []
 
 
-def use(page, desk) -> None:
+def use(page, desk) -> None:  # noqa: F811 - a part of the page
     """Do with the desk what an analyst does, payloads at every step."""
     facet = desk.locator("select[multiple]").first
     incidents = desk.locator("select[size]:not([multiple])").first

@@ -90,6 +90,7 @@ def test_paths_carry_no_code(files, tmp_path, name):
         "by": "activity",
         "playbooks": str(place / "books"),
         "rules": str(place / "rules.yaml"),
+        "redact": True,
     }
     assert run("verify", out).exit_code == 0
 

@@ -52,11 +52,12 @@ def code_cells(path):
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
 def test_cells_are_thin(path):
-    """No definitions, no loops, at most 8 lines: what needs more belongs in the package."""
+    """No definitions, no loops, at most 8 lines (parameters apart): more belongs in the package."""
     for cell in code_cells(path):
         tree = ast.parse(cell.source)
 
-        assert len(cell.source.splitlines()) <= 8
+        is_parameters = "parameters" in cell.metadata.get("tags", [])
+        assert is_parameters or len(cell.source.splitlines()) <= 8
         assert not [
             n
             for n in ast.walk(tree)
