@@ -31,8 +31,6 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
     from concurrent.futures import Executor
 
-    import pandas as pd
-
     from analysis.report import Outcome
 
 
@@ -102,13 +100,19 @@ def report(  # noqa: PLR0917 - click names them
     once more to go on where it stopped. Exit code 1: some report or enrichment failed; 2: no alert
     could be read; 130: interrupted.
     """
-    from analysis.report import write_reports  # noqa: PLC0415 - help must not wait for pandas
+    from analysis.report.kernels import start_server  # noqa: PLC0415 - help must not wait
+
+    if kernel == "warm" and not scheduler:
+        start_server()  # its imports go on beside ours
+    from analysis.report import write_reports  # noqa: PLC0415 - nor must that
 
     alerts, rejects = _read(sources, rules)
     marks = _marks(sources, verdicts)
     try:
         if navigator:
-            _write_layer(alerts, navigator)
+            from analysis.navigator import write_layer  # noqa: PLC0415 - where it is asked for
+
+            write_layer(alerts, navigator)
         with ExitStack() as stack:
             cluster = stack.enter_context(_cluster(scheduler)) if scheduler else None
             outcomes = write_reports(
@@ -163,14 +167,6 @@ def _show(outcomes: Generator[Outcome]) -> int:
             for failure, number in failures.items():
                 _say(f"enrichment failed, as {number} reports say: {failure}")
     return counts["failed"] + len(failures)
-
-
-def _write_layer(alerts: pd.DataFrame, path: str) -> None:
-    from analysis.navigator import layer  # noqa: PLC0415 - where it is asked for
-
-    part = Path(f"{path}.part")
-    part.write_text(json.dumps(layer(alerts), indent=1) + "\n", encoding="utf-8")
-    part.replace(path)
 
 
 @contextmanager

@@ -7,6 +7,8 @@ kept in the comment wherever the two differ. It shows what rules fired, not what
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from analysis import knowledge
@@ -14,11 +16,16 @@ from analysis.quoting import visible
 from analysis.schema import require
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     import pandas as pd
 
 _MOST_RULES = 20  # named in one comment
+
+
+def write_layer(alerts: pd.DataFrame, path: str | Path) -> None:
+    """Write the layer of `alerts`, whole or not at all."""
+    part = Path(f"{path}.part")
+    part.write_text(json.dumps(layer(alerts), indent=1) + "\n", encoding="utf-8")
+    part.replace(path)
 
 
 def layer(

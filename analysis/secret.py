@@ -53,6 +53,7 @@ class _Secret:
     unless: re.Pattern[str] | None
 
 
+@cache
 def hints() -> str:
     """Return a regular expression (`re` and RE2, no matter the case) without which text has none."""
     return "|".join(sorted({re.escape(word) for one in _secrets() for word in one.hint}))

@@ -74,7 +74,7 @@ DOORS: dict[str, tuple[str, set[str]]] = {
         "quoting.py:fill", "explorer.py:_report",
         "report/markdown.py:_output",  # an address of a file
     }),
-    "code": ("eval|exec|query|literal_eval|loads_pickle|import_module|__import__", {"__init__.py:__getattr__", "report/warm.py:run"}),
+    "code": ("eval|exec|query|literal_eval|loads_pickle|import_module|__import__", {"__init__.py:__getattr__", "report/__init__.py:__getattr__", "report/warm.py:run"}),
     "code of others": ("entry_points|EntryPoint", {
         "enrichment/__init__.py:module", "enrichment/__init__.py:plugins",  # named in the call alone
     }),

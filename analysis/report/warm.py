@@ -25,9 +25,12 @@ from typing import Any, NoReturn
 # what a report needs is imported here, before any fork
 import comm
 import duckdb  # noqa: F401 - its import alone: it has no thread before it is used
+import IPython.core.completerlib
+import IPython.core.oinspect  # noqa: F401 - of the shell
 import matplotlib.backends.backend_svg
 import matplotlib.figure
 import pandas as pd
+import tqdm  # noqa: F401 - as above
 from comm.base_comm import BaseComm
 from ipykernel.compiler import XCachingCompiler
 from ipykernel.ipkernel import IPythonKernel
@@ -38,10 +41,13 @@ from traitlets.config import Config
 
 import analysis.case
 import analysis.figures
+import analysis.report.document
 import analysis.tables  # noqa: F401 - for the notebooks
 from analysis import knowledge
+from analysis.knowledge.conditions import question
 from analysis.knowledge.loading import load
 from analysis.quoting import templates
+from analysis.secret import hints
 
 _HELD = 1 << 16  # characters that a stream holds before it sends them
 
@@ -54,9 +60,8 @@ def serve(descriptor: int) -> None:
     with socket.socket(fileno=descriptor) as asked:
         while True:
             word, pipes, _, _ = socket.recv_fds(asked, 1, 1)
-            if not word:  # who asked is gone
-                gc.unfreeze()
-                return
+            if not word:  # who asked is gone, and waits
+                os._exit(0)
             if os.fork() == 0:
                 signal.signal(signal.SIGCHLD, signal.SIG_DFL)
                 asked.close()
@@ -210,6 +215,11 @@ def warm_up() -> None:
             load(file.name)
     for known in (knowledge.readings, knowledge.known_fields, knowledge.joins, knowledge.weights):
         known()
+    hints()
+    for check in knowledge.readings():
+        for condition in (*check.all, *check.any, *check.unless):
+            if condition.operator != "present":
+                question(condition)  # its pattern
 
 
 if __name__ == "__main__":
