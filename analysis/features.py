@@ -6,6 +6,7 @@ Knows what a value *is* (34816 is /dev/pts/0); what it means is for findings and
 
 from __future__ import annotations
 
+from functools import cache, cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -104,51 +105,60 @@ def derive(alerts: pd.DataFrame) -> pd.DataFrame:
     """
     characters = hidden.find_hidden(alerts)
     alerts = decode_exe_flags(alerts)
-    made = {name: make(alerts) for name, make in _MAKERS.items()}
+    seen = _Seen(alerts)
+    made = {name: make(seen) for name, make in _MAKERS.items()}
     return alerts.assign(**made, **{str(name): column for name, column in characters.items()})
 
 
 def derived(alerts: pd.DataFrame, name: str) -> pd.Series:
     """Return one column of DERIVED as `derive` would make it, and make no other."""
     if name in _MAKERS:
-        return _MAKERS[name](alerts)
+        return _MAKERS[name](_Seen(alerts))
     made = (
         hidden.find_hidden(alerts) if name in hidden.COLUMNS.values() else decode_exe_flags(alerts)
     )
     return made[name]
 
 
-def _layered(alerts: pd.DataFrame) -> pd.Series:
+class _Seen:
+    """The fields of a frame, each made ready once."""
+
+    def __init__(self, alerts: pd.DataFrame) -> None:
+        self.alerts = alerts
+        self.text: Callable[..., pd.Series] = cache(partial(text, alerts))
+        self.whole: Callable[..., pd.Series] = cache(partial(whole, alerts))
+
+    @cached_property
+    def inside(self) -> pd.Series:
+        container = self.text("container.id")
+        known = container.notna() & (container != "")
+        return (container != "host").where(known).astype("boolean")
+
+    @cached_property
+    def since_start(self) -> pd.Series:
+        return _seconds(self.whole("time") - self.whole("container.start_ts", least=1))
+
+
+def _layered(seen: _Seen) -> pd.Series:
+    alerts = seen.alerts
     decoded = alerts if "exe_upper_layer" in alerts else decode_exe_flags(alerts)
     layered: pd.Series = decoded["exe_upper_layer"] | decoded["exe_lower_layer"]
     return layered
 
 
-def _inside(alerts: pd.DataFrame) -> pd.Series:
-    container = text(alerts, "container.id")
-    return (container != "host").where(container.notna() & (container != "")).astype("boolean")
+def _age_at_start(seen: _Seen) -> pd.Series:
+    told = seen.whole("proc.exe_ino.ctime_duration_proc_start")
+    cloned = seen.whole("proc.pid.ts", least=1)
+    return _seconds(told.fillna(cloned - seen.whole("proc.exe_ino.ctime", least=1)))
 
 
-def _within(seconds: pd.Series, alerts: pd.DataFrame) -> pd.Series:
-    return seconds.where(_inside(alerts).fillna(value=False))
-
-
-def _since_start(alerts: pd.DataFrame) -> pd.Series:
-    return _seconds(whole(alerts, "time") - whole(alerts, "container.start_ts", least=1))
-
-
-def _age_at_start(alerts: pd.DataFrame) -> pd.Series:
-    told = whole(alerts, "proc.exe_ino.ctime_duration_proc_start")
-    cloned = whole(alerts, "proc.pid.ts", least=1)
-    return _seconds(told.fillna(cloned - whole(alerts, "proc.exe_ino.ctime", least=1)))
-
-
-def _after_container(alerts: pd.DataFrame) -> pd.Series:
-    start = whole(alerts, "container.start_ts", least=1)
-    after = (whole(alerts, "proc.exe_ino.ctime", least=1) - start).fillna(
-        whole(alerts, "proc.exe_ino.ctime_duration_pidns_start", least=1)  # told if positive only
+def _after_container(seen: _Seen) -> pd.Series:
+    start = seen.whole("container.start_ts", least=1)
+    after = (seen.whole("proc.exe_ino.ctime", least=1) - start).fillna(
+        # told if positive only
+        seen.whole("proc.exe_ino.ctime_duration_pidns_start", least=1)
     )
-    return _within(_seconds(after), alerts)
+    return _seconds(after).where(seen.inside.fillna(value=False))
 
 
 def event_sources(alerts: pd.DataFrame) -> pd.Series:
@@ -184,15 +194,15 @@ def terminal_name(device: int) -> str:
     return "/dev/console" if (major, minor) == (5, 1) else f"device {major}:{minor}"
 
 
-def _failed(alerts: pd.DataFrame, events: Sequence[str]) -> pd.Series:
-    result, event = text(alerts, "evt.res"), text(alerts, "evt.type")
+def _failed(seen: _Seen, events: Sequence[str]) -> pd.Series:
+    result, event = seen.text("evt.res"), seen.text("evt.type")
     return (result != "SUCCESS").where(result.notna() & event.isin(events)).astype("boolean")
 
 
-def _open_failed(alerts: pd.DataFrame) -> pd.Series:
-    descriptor = whole(alerts, "fd.num")
+def _open_failed(seen: _Seen) -> pd.Series:
+    descriptor = seen.whole("fd.num")
     by_descriptor = (descriptor == -1).where(descriptor.notna()).astype("boolean")
-    return _failed(alerts, OPEN_EVENTS).fillna(by_descriptor)
+    return _failed(seen, OPEN_EVENTS).fillna(by_descriptor)
 
 
 def text(alerts: pd.DataFrame, field: str) -> pd.Series:
@@ -208,24 +218,32 @@ def whole(
     alerts: pd.DataFrame, field: str, *, least: int | None = None, most: int | None = None
 ) -> pd.Series:
     """Return an integer field, a time or duration in ns, as Int64: exact, or missing."""
-    column = alerts.get(field, pd.Series(index=alerts.index, dtype="Int64"))
-    numbers: pd.Series
-    if column.dtype.kind in "mM":
-        numbers = column.dt.as_unit("ns").astype("int64").astype("Int64").where(column.notna())
-    elif column.dtype == "UInt64":
-        numbers = column.where(column < 2**63).astype("Int64")
-    elif column.dtype == "Int64" or column.dtype.kind == "i":
-        numbers = column.astype("Int64")
-    elif column.dtype.kind == "f":  # of a frame that read_alerts did not make: exact up to 2^53
-        numbers = column.where((column.abs() < 2**53) & (column % 1 == 0)).astype("Int64")
-    else:  # a frame that read_alerts did not make
-        numbers = column.map(whole_number, na_action="ignore").astype("Int64")
-    known = numbers.notna()
+    if field not in alerts:
+        return pd.Series(pd.NA, index=alerts.index, dtype="Int64")
+    numbers, missing = _numbers(alerts[field])
     if least is not None:
-        known &= (numbers >= least).fillna(value=False)
+        missing |= numbers < least
     if most is not None:
-        known &= (numbers <= most).fillna(value=False)
-    return numbers.where(known)
+        missing |= numbers > most
+    return pd.Series(pd.arrays.IntegerArray(numbers, missing), index=alerts.index)
+
+
+def _numbers(column: pd.Series) -> tuple[Any, Any]:
+    """Return the whole numbers of a column (int64), and where it has none."""
+    missing = column.isna().to_numpy(bool, copy=True)
+    if column.dtype.kind in "mM":
+        return column.dt.as_unit("ns").astype("int64").to_numpy(copy=True), missing
+    if column.dtype == "UInt64":
+        numbers = column.to_numpy("uint64", na_value=0)
+        return numbers.astype("int64"), missing | (numbers >= 2**63)
+    if column.dtype == "Int64" or column.dtype.kind == "i":
+        return column.to_numpy("int64", na_value=0, copy=True), missing
+    if column.dtype.kind == "f":  # of a frame that read_alerts did not make: exact up to 2^53
+        column = column.where((column.abs() < 2**53) & (column % 1 == 0))
+    else:  # a frame that read_alerts did not make
+        column = column.map(whole_number, na_action="ignore")
+    exact = column.astype("Int64")
+    return exact.to_numpy("int64", na_value=0, copy=True), exact.isna().to_numpy(bool)
 
 
 def _each(values: pd.Series, function: Callable[[int], object]) -> pd.Series:
@@ -237,17 +255,15 @@ def _seconds(nanoseconds: pd.Series) -> pd.Series:
     return nanoseconds.astype("Float64") / 1e9
 
 
-_MAKERS: dict[str, Callable[[pd.DataFrame], pd.Series]] = {
+_MAKERS: dict[str, Callable[[_Seen], pd.Series]] = {
     "exe_layered": _layered,
-    "exec_failed": lambda alerts: _failed(alerts, EXEC_EVENTS),
+    "exec_failed": lambda seen: _failed(seen, EXEC_EVENTS),
     "open_failed": _open_failed,
-    "memfd_name": lambda alerts: text(alerts, "proc.exepath").str.extract(_MEMFD)[0],
-    "terminal": lambda alerts: _each(
-        whole(alerts, "proc.tty", least=0, most=2**32 - 1), terminal_name
-    ),
-    "in_container": _inside,
-    "container_age_s": lambda alerts: _within(_since_start(alerts), alerts),
-    "host_uptime_s": lambda alerts: _since_start(alerts).where(~_inside(alerts).fillna(value=True)),
+    "memfd_name": lambda seen: seen.text("proc.exepath").str.extract(_MEMFD)[0],
+    "terminal": lambda seen: _each(seen.whole("proc.tty", least=0, most=2**32 - 1), terminal_name),
+    "in_container": lambda seen: seen.inside,
+    "container_age_s": lambda seen: seen.since_start.where(seen.inside.fillna(value=False)),
+    "host_uptime_s": lambda seen: seen.since_start.where(~seen.inside.fillna(value=True)),
     "exe_age_at_start_s": _age_at_start,
     "exe_after_container_s": _after_container,
 }

@@ -12,6 +12,8 @@ import re
 from typing import TYPE_CHECKING
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from analysis.grouping import distinct
 from analysis.identity import liken
@@ -22,6 +24,7 @@ from analysis.schema import require
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+_LARGE = pa.large_string()
 _TIMES = ("abstime", "reltime")
 _CLIENT_PORT = r":\d+->"  # a connection's name is client->server; the client's port is by chance
 
@@ -92,7 +95,7 @@ def _single(columns: Iterable[str]) -> frozenset[str]:
     )
 
 
-def _quoted(value: str) -> str:
+def _quoted(value: str | None) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
@@ -103,6 +106,10 @@ def _without_ports(one: pd.DataFrame) -> pd.DataFrame:
     return one.assign(**{"fd.name": server})
 
 
+def _text(value: str) -> pa.Scalar:
+    return pa.scalar(value, _LARGE)
+
+
 def _what(first: pd.DataFrame) -> pd.Series:
     """Return the fields and values that tell what happened, as one text.
 
@@ -110,13 +117,16 @@ def _what(first: pd.DataFrame) -> pd.Series:
     """
     names = joining()["repetition"]["told"]
     seeming = rf'^"|\s(?:{"|".join(map(re.escape, names))})='
-    text = pd.Series("", index=first.index, dtype="str")
+    told = []
     for name in names:
         if name in first:
-            value = first[name].astype("str")
-            odd = value.str.contains(seeming, regex=True, na=False)
-            if odd.any():
-                value = value.where(~odd, value[odd].map(_quoted))
-            told = f"{name}=" + value + " "
-            text = text + told.where(value.notna() & (value != ""), "")
-    return text.str.strip()
+            value = pa.array(first[name].astype("str"), _LARGE)
+            value = pc.if_else(pc.equal(value, ""), None, value)
+            odd = pc.fill_null(pc.match_substring_regex(value, seeming), False)
+            if pc.any(odd).as_py():
+                value = pc.if_else(odd, pa.array(map(_quoted, value.to_pylist()), _LARGE), value)
+            told.append(pc.binary_join_element_wise(_text(f"{name}="), value, _text("")))
+    if not told:
+        return pd.Series("", index=first.index, dtype="str")
+    text = pc.binary_join_element_wise(*told, _text(" "), null_handling="skip")
+    return pd.Series(text, index=first.index, dtype="str")
