@@ -129,7 +129,7 @@ def _group(alerts: pd.DataFrame, gap: str | pd.Timedelta, by: str) -> _Grouped:
     forest = Forest(len(order))
     ordered = Ordered(alerts, order)
     found: list[Pairs] = []
-    if by == "activity":
+    if by == "activity" and len(order) > 1:
         found = _join(chain(pairs(ordered, span), lineage_pairs(ordered, tree, span)), forest)
     is_first = forest.root == np.arange(len(order))
     roots, group = np.flatnonzero(is_first), (np.cumsum(is_first) - 1)[forest.root]
