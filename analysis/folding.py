@@ -129,4 +129,4 @@ def _what(first: pd.DataFrame) -> pd.Series:
     if not told:
         return pd.Series("", index=first.index, dtype="str")
     text = pc.binary_join_element_wise(*told, _text(" "), null_handling="skip")
-    return pd.Series(text, index=first.index, dtype="str")
+    return pd.Series(pd.array(text, dtype="str"), index=first.index)
