@@ -125,8 +125,9 @@ def _what(first: pd.DataFrame) -> pd.Series:
             odd = pc.fill_null(pc.match_substring_regex(value, seeming), False)
             if pc.any(odd).as_py():
                 value = pc.if_else(odd, pa.array(map(_quoted, value.to_pylist()), _LARGE), value)
-            told.append(pc.binary_join_element_wise(_text(f"{name}="), value, _text("")))
+            piece = pc.binary_join_element_wise(_text(f" {name}="), value, _text(""))
+            told.append(pc.fill_null(piece, ""))  # Arrow, told to skip nulls, drops whole rows
     if not told:
         return pd.Series("", index=first.index, dtype="str")
-    text = pc.binary_join_element_wise(*told, _text(" "), null_handling="skip")
+    text = pc.utf8_ltrim(pc.binary_join_element_wise(*told, _text("")), " ")
     return pd.Series(pd.array(text, dtype="str"), index=first.index)
