@@ -59,7 +59,10 @@ def _digests(alerts: pd.DataFrame, prefix: str, without: frozenset[str] | None =
     """Return a digest of each alert's content, with `prefix` before it; DuckDB uses all cores."""
     fields = dict(_fields(alerts, without or ()))
     columns = {f"f{at}": _named(name, column) for at, (name, column) in enumerate(fields.items())}
-    text = ", ".join(at if _is_label(column) else f"? || {at}" for at, column in columns.items())
+    text = "".join(
+        f"{at}, " if _is_label(column) else f"? || {at}, " for at, column in columns.items()
+    )
+    bare = " AND ".join([f"{at} IS NULL" for at in columns] or ["true"])
     unnamed = [name for name, column in fields.items() if not _is_label(column)]
     columns |= {
         "time": _column(alerts["time"]),
@@ -83,9 +86,8 @@ def _digests(alerts: pd.DataFrame, prefix: str, without: frozenset[str] | None =
         SELECT ? || left(sha256(concat_ws({_RECORD},
             {time}, coalesce(rule, ''), coalesce(host, ''),
             if(coalesce(source, 'syscalls') = 'syscalls', 'syscall', source),
-            fields, if(partial OR fields = '', coalesce({output}, ''), ''), coalesce(unparsed, '')
-        )), 16) AS digest
-        FROM (SELECT *, concat_ws({_RECORD}, '', {text or "NULL"}) AS fields FROM alerts)
+            '', {text}if(partial OR {bare}, coalesce({output}, ''), ''), coalesce(unparsed, '')
+        )), 16) AS digest FROM alerts
         """,  # noqa: S608 - made of our own names alone
         params=[prefix, *(name + _UNIT for name in unnamed)],
     )
