@@ -203,7 +203,8 @@ def race_reading(count: int, rounds: int) -> None:
         print(f"  {name}: {ratio:.0f} times as fast as from JSON ({least} at least)")
     few, many = count // 10, count
     sizes = [("correlate", Path(str(many))), ("correlate", Path(str(few)))]
-    times = race("correlate, alerts with pids, ids and process tree included", sizes, rounds)
+    title = f"correlate, {many:,} alerts with pids, ids and process tree included"
+    times = race(title, sizes, rounds)
     growth = times[f"correlate {many}"] / times[f"correlate {few}"]
     print(f"  {many / few:.0f} times the alerts take {growth:.1f} times as long (12 at most)")
     race_reports()
