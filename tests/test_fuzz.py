@@ -37,6 +37,15 @@ def test_mutants_as_records(seed):
     fuzz.check_window(data, source)
 
 
+def test_a_document_one_byte_longer_than_the_window():
+    """Found by a long run: its last bracket is seen, and nothing behind it is looked at."""
+    data = b'{"a":"' + b"x" * 57 + b'"}\n'
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(fuzz.window, "LONGEST", len(data) - 2)
+        assert [span.length for span in fuzz.iter_spans(data)] == [len(data) - 1]
+
+
 def test_mutants_as_files(tmp_path):
     """Read fast and slowly they are the same, quoted as they stand, and reported."""
     for number in range(40):

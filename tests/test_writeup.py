@@ -11,7 +11,7 @@ import mistune
 import nbformat
 import pytest
 from click.testing import CliRunner
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from analysis.cli import main
@@ -244,6 +244,7 @@ ALIVE = st.text(alphabet="<>[]()!`*_~|\\#@:/.$^&;-+=1a \n\t\"'")
 
 @settings(max_examples=400)
 @given(ALIVE | st.text())
+@example("__0__")
 def test_words_are_words_in_any_place(text):
     """In a paragraph, an item or a cell: what is shown is the text, by code spans or escapes."""
     cell = words(text)

@@ -114,11 +114,14 @@ def read_alerts(
         for content in iter_contents(one):
             if content.held is not None:
                 held[content.name] = content.held
+            parts, places = [], []
             with bar(content, progress) as shown:
                 for table in content_tables(content, rejects, own):
                     if len(table):
                         shown.update(table["origin_offset"][-1].as_py() - shown.n)
-                    tables.append(_chosen(table, chosen))
+                        places.append(table["origin_offset"].to_numpy())
+                        parts.append(_chosen(table, chosen))
+            tables += _in_order(parts, places)
     alerts = kinds.frame(_joined(tables, chosen.columns))
     alerts.attrs |= {"held": Kept(held), "own": Kept(own)}
     return alerts, rejects_frame(rejects)
@@ -136,6 +139,14 @@ def content_tables(content: Content, rejects: list[Reject], own: Own = NO_RULES)
         if local.damage:
             size = local.path.stat().st_size
             rejects.append(Reject(Origin(content.name, 0, size, 0), local.damage, ""))
+
+
+def _in_order(parts: list[pa.Table], places: list[Any]) -> list[pa.Table]:
+    """Return tables by place in the file: a record of many lines that has no end comes last."""
+    if not places or (np.diff(whole := np.concatenate(places)) >= 0).all():
+        return parts
+    together = pa.concat_tables(parts, promote_options="permissive")
+    return [together.take(np.argsort(whole, kind="stable"))]
 
 
 def _chosen(table: pa.Table, chosen: store.Selection) -> pa.Table:

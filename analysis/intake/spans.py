@@ -34,10 +34,13 @@ _TINY = (
     rb"[{\[](?=[^}\]\n]{0,24}[}\]])"
     rb'(?:[^{}\[\]"\n]++|"[^"\\{}\[\]\n]*+")*+[}\]][^\w{\["\n]*+'
 )
-_TINIES = re.compile(rb"(?:" + _TINY + rb"){2,}+")
-_SKIP = re.compile(rb'(?:[\s,0-9+\-.eE]++|"(?:[^"\\\n]++|\\.)*+"|true|false|null|NaN|-?Infinity)*+')
+# atomic inside, for Python before 3.11.5 lets a possessive group keep what a failed turn read
+_TINIES = re.compile(rb"(?:(?>" + _TINY + rb")){2,}+")
+_SKIP = re.compile(
+    rb'(?:(?>[\s,0-9+\-.eE]++|"(?:[^"\\\n]++|\\.)*+"|true|false|null|NaN|-?Infinity))*+'
+)
 _SHORT = re.compile(  # a thousand lines
-    rb'(?:(?:[^{\["\n]{0,15}|[{\[][^{}\[\]\n]{0,13}[}\]])\r?\n){1000,}+'
+    rb'(?:(?>(?:[^{\["\n]{0,15}|[{\[][^{}\[\]\n]{0,13}[}\]])\r?\n)){1000,}+'
 )  # the shortest alert has 17 bytes
 _COUNTED = re.compile(rb"(\d{1,6}) (?=<\d{1,3}>)")  # RFC 6587: no line end between messages
 _OF_MUCH = "part of a JSON document that is too large to be read at once"
@@ -140,7 +143,7 @@ def _end(  # noqa: PLR0911 - one per kind of record
     if is_array and (state is _LONG or (state is _CLOSED and is_too_much(data[start:end]))):
         return start + 1, _IN_ARRAY
     if state is _CLOSED and _decodes(data, start, end, brackets):
-        tail = _TAIL.match(data, end, start + window.LONGEST)
+        tail = _TAIL.match(data, end, max(end, start + window.LONGEST))
         return tail.end(), ""  # type: ignore[union-attr]
     if is_array:  # a broken array: what it holds may be whole
         return start + 1, ""

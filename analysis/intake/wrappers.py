@@ -53,7 +53,7 @@ _NOTHING = "no Falco alert in it: no rule, priority and time"
 _ALIKE = re.compile(r'\s*["\[]?\s*\{.*"(?:rule|priority|output|output_fields)\\?"', re.DOTALL)
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _JSON_ARRAY = re.compile(r"\[\s*[\[{\"]")
-_BASE64 = re.compile(r"(?:[A-Za-z0-9+/]{4}){6,}+(?:[A-Za-z0-9+/]{2,3}={0,2})?")
+_BASE64 = re.compile(r"(?:(?>[A-Za-z0-9+/]{4})){6,}+(?:[A-Za-z0-9+/]{2,3}={0,2})?")
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from analysis.report.html import joined, shown_source
 
 _LIVE = re.compile(r"[@#]|:/|^/|\w\.[A-Za-z]")
 _EDGES = re.compile(r"([\"'“”(\[{⟨]*)(.*?)([\"'“”)\]}⟩,;:.!?…]*)", re.DOTALL)
-_SIGNS = re.compile(r"[\\`*{}\[\]<>|~$#@^]|&(?=#?\w+;)|(?<!\w)_|_(?!\w)")
+_SIGNS = re.compile(r"[\\`*{}\[\]<>|~$#@^]|&(?=#?\w+;)|(?<![^\W_])_|_(?![^\W_])")
 _START = re.compile(r"\A(?:([-+=:/])|(\d+)(?=[.)]))")
 _CODE = re.compile(
     r"^(?P<fence>`{3,}|~{3,}).*?(?:^(?P=fence)|\Z)|(?<!`)(?P<ticks>`+)(?!`).*?(?<!`)(?P=ticks)(?!`)"
