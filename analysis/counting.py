@@ -197,17 +197,9 @@ def values_of(alerts: pd.DataFrame, name: str) -> pd.Series:
     for field in FACETS[_known(name)]:
         if field not in alerts:
             continue
-        column = (
-            alerts[field]
-            .astype("category")
-            .cat.remove_categories(
-                [
-                    one
-                    for one in ("", "<NA>")
-                    if one in alerts[field].astype("category").cat.categories
-                ]
-            )
-        )
+        column = alerts[field].astype("category")
+        untold = column.cat.categories.intersection(["", "<NA>"])
+        column = column.cat.remove_categories(untold)
         if found.isna().all():
             found = column
         elif column.notna().any():

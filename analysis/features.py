@@ -104,10 +104,9 @@ def derive(alerts: pd.DataFrame) -> pd.DataFrame:
     Sources: libs `threadinfo.cpp`, `parsers.cpp`, `sinsp_filtercheck_thread.cpp`; proc(5), tty_nr.
     """
     characters = hidden.find_hidden(alerts)
-    alerts = decode_exe_flags(alerts)
     seen = _Seen(alerts)
     made = {name: make(seen) for name, make in _MAKERS.items()}
-    return alerts.assign(**made, **{str(name): column for name, column in characters.items()})
+    return seen.decoded.assign(**made, **{str(name): column for name, column in characters.items()})
 
 
 def derived(alerts: pd.DataFrame, name: str) -> pd.Series:
@@ -124,9 +123,13 @@ class _Seen:
     """The fields of a frame, each made ready once."""
 
     def __init__(self, alerts: pd.DataFrame) -> None:
-        self.alerts = alerts
+        self._alerts = alerts
         self.text: Callable[..., pd.Series] = cache(partial(text, alerts))
         self.whole: Callable[..., pd.Series] = cache(partial(whole, alerts))
+
+    @cached_property
+    def decoded(self) -> pd.DataFrame:
+        return decode_exe_flags(self._alerts)
 
     @cached_property
     def inside(self) -> pd.Series:
@@ -140,9 +143,7 @@ class _Seen:
 
 
 def _layered(seen: _Seen) -> pd.Series:
-    alerts = seen.alerts
-    decoded = alerts if "exe_upper_layer" in alerts else decode_exe_flags(alerts)
-    layered: pd.Series = decoded["exe_upper_layer"] | decoded["exe_lower_layer"]
+    layered: pd.Series = seen.decoded["exe_upper_layer"] | seen.decoded["exe_lower_layer"]
     return layered
 
 

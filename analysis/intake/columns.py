@@ -75,9 +75,9 @@ LABELS = frozenset(
     }
 )
 
-# lists with few distinct values: JSON text, read once per distinct text (pandas: tuples)
 _COMPACT = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
+# lists with few distinct values: JSON text, read once per distinct text (pandas: tuples)
 TUPLES = frozenset({"tags", "recovered", "ambiguous"})
 
 ENVELOPE_TYPES = {
