@@ -46,9 +46,8 @@ def as_file(told: pd.DataFrame) -> bytes:
     """Return entries as the bytes of a file that `read_marks` reads; no entry, no bytes."""
     if told.empty:
         return b""
-    return (json.dumps(as_values(told), indent=1, ensure_ascii=False) + "\n").encode(
-        "utf-8", "backslashreplace"
-    )
+    # beyond ASCII escaped, as in all files for machines
+    return (json.dumps(as_values(told), indent=1) + "\n").encode()
 
 
 def read_marks(path: str | Path) -> pd.DataFrame:

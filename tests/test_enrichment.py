@@ -634,6 +634,7 @@ def test_what_was_said_is_read_back(shell, tmp_path):
     """The file in the report gives the same statements; another file is refused."""
     alerts = correlated(shell)
     said = [enrichment.ask(*one, alerts) for one in enrichment.plugins(["inventory=x", "raises"])]
+    assert enrichment.as_file(said).isascii()
     (tmp_path / "e.json").write_bytes(enrichment.as_file(said))
 
     again = enrichment.read_said(tmp_path / "e.json")

@@ -234,6 +234,7 @@ def test_stores_of_several_sources_are_told_together(tmp_path, shell, shadow):
 
     told = marks_file.of_sources(sources)
     assert told["by"].tolist() == ["b", "a"]
+    assert marks_file.as_file(told).isascii()
     (tmp_path / "marks.json").write_bytes(marks_file.as_file(told))
     again = marks_file.of_sources([], str(tmp_path / "marks.json"))
     assert again.to_dict("records") == told.to_dict("records")

@@ -135,8 +135,8 @@ def ask(plugin: EntryPoint, argument: str, alerts: pd.DataFrame) -> Said:
 def as_file(said: Iterable[Said]) -> bytes:
     """Return what was said as the bytes of a file that `read_said` reads; nothing asked, no bytes."""
     told = [asdict(one) for one in said]
-    text = json.dumps(told, indent=1, ensure_ascii=False, sort_keys=True)
-    return (text + "\n").encode("utf-8", "backslashreplace") if told else b""
+    # beyond ASCII escaped, as in all files for machines
+    return (json.dumps(told, indent=1, sort_keys=True) + "\n").encode() if told else b""
 
 
 def read_said(path: str | Path) -> tuple[Said, ...]:
