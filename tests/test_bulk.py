@@ -14,8 +14,13 @@ from analysis.intake import bulk, duck, peel, scan
 
 from .benchmarks.generate import AT, WRAPPED
 from .benchmarks.generate import alerts as generated
-from .conftest import lines, story
+from .conftest import story
 from .test_intake import JSON, PLAIN
+
+
+def lines(*alerts: object) -> bytes:
+    """Return alerts as Falco writes them, which alone the fast way trusts: no blanks."""
+    return b"".join(json.dumps(one, separators=(",", ":")).encode() + b"\n" for one in alerts)
 
 
 def both_ways(path, monkeypatch) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -110,11 +115,11 @@ ODD = [
     lines(story(PLAIN, **{"ka.req.pod.containers.image": ["a", "b"]})).strip(),
     lines(story(PLAIN, **{"ka.req.pod.containers.image": "a"})).strip(),
     lines(PLAIN).strip().replace(b"cat", b"c\xff"),
-    lines(PLAIN).strip().replace(b'"proc.tty": 0', b'"proc.tty": 1e3'),
-    lines(PLAIN).strip().replace(b'"proc.tty": 0', b'"proc.tty": -0'),
-    lines(PLAIN).strip().replace(b'"proc.tty": 0', b'"proc.tty": 0, "proc.tty": 1'),
-    lines(PLAIN).strip().replace(b'"proc.tty": 0', b'"proc.tty":NaN'),
-    json.dumps(PLAIN, separators=(",", ":")).encode(),
+    lines(PLAIN).strip().replace(b'"proc.tty":0', b'"proc.tty":1e3'),
+    lines(PLAIN).strip().replace(b'"proc.tty":0', b'"proc.tty":-0'),
+    lines(PLAIN).strip().replace(b'"proc.tty":0', b'"proc.tty":0,"proc.tty":1'),
+    lines(PLAIN).strip().replace(b'"proc.tty":0', b'"proc.tty":NaN'),
+    json.dumps(PLAIN).encode(),
     json.dumps(PLAIN, separators=(" , ", " : ")).encode(),
 ]
 
@@ -131,7 +136,7 @@ def test_each_odd_line(line, tmp_path, monkeypatch):
 
 
 @settings(
-    suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=40
+    suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60
 )
 @given(st.lists(st.sampled_from(ODD) | st.dictionaries(st.text(), JSON, max_size=4), max_size=12))
 def test_any_mixture(tmp_path, monkeypatch, mixture):
@@ -144,6 +149,44 @@ def test_any_mixture(tmp_path, monkeypatch, mixture):
     path.write_bytes(b"\n".join([lines(PLAIN).strip(), *made, lines(PLAIN).strip()]))
 
     both_ways(path, monkeypatch)
+
+
+ALERT = lines(PLAIN | {"hostname": "h"}).strip()
+FRAGMENTS = (
+    *(b"", b"{", b"}", b"[", b"]", b",", b'"', b"[]", b"{}", b"-", b'{"a":', b'{"a":[', b"]}"),
+    *(ALERT, ALERT, ALERT + b",", b"," + ALERT, ALERT[:-1], ALERT[:40], ALERT[40:], b" " + ALERT),
+    *(b"[" + ALERT + b",", ALERT + b"]", b'{"_source":', ALERT + b"}", ALERT + b" }"),
+    *(f"{AT} {stream} {part} x".encode() for stream in ("stdout", "stderr") for part in "PF"),
+    f"{AT} stdout P ".encode() + ALERT[:70],
+    f"{AT} stdout F ".encode() + ALERT[70:],
+    b'{"log":' + json.dumps(ALERT[:70].decode()).encode() + b',"stream":"stdout"}',
+    b'{"log":' + json.dumps(ALERT[70:].decode() + "\n").encode() + b',"stream":"stdout"}',
+)
+
+
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=150
+)
+@given(
+    st.lists(st.sampled_from(FRAGMENTS), max_size=9), st.sampled_from((b"\n", b"\r\n", b" \n\n"))
+)
+def test_documents_around_alerts(tmp_path, monkeypatch, fragments, end):
+    """A document of many lines may begin in odd ones and go on through lines that are alerts."""
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(end.join([*[ALERT] * 10, *fragments, ALERT]))
+
+    both_ways(path, monkeypatch)
+
+
+def test_a_document_around_an_alert(tmp_path, monkeypatch):
+    """An array over lines holds the alert that has a line for itself."""
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(b"\n".join([*[ALERT] * 7, b"[", ALERT, b",", ALERT, b"]", ALERT]))
+
+    fast, rejects = both_ways(path, monkeypatch)
+
+    assert fast["origin_line"].tolist() == [1, 2, 3, 4, 5, 6, 7, 8, 8, 13]
+    assert rejects.empty
 
 
 def test_lines_longer_than_a_block(tmp_path, monkeypatch):

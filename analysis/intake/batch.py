@@ -38,7 +38,7 @@ def checked(
     batch = _labelled(batch, names)
     times, sound = _times(batch.column("time"))
     sound &= (lines.counts & _COUNTED) == _expected(batch)
-    sound &= _is_alert(batch)
+    sound &= _is_alert(batch) & _is_finite(batch)
     sound &= _has_fields(batch, names.values(), sound)
     return _table(batch, times, lines), sound
 
@@ -88,6 +88,15 @@ def _is_alert(batch: pa.RecordBatch) -> NDArray[np.bool_]:
     sourced = pc.or_(pc.is_valid(batch.column("source")), pc.invert(pc.starts_with(names, NOTICE)))
     alert = pc.fill_null(pc.and_(pc.and_(rule, priority), pc.and_(fine, sourced)), False)
     return alert.to_numpy(zero_copy_only=False)  # type: ignore[no-any-return]
+
+
+def _is_finite(batch: pa.RecordBatch) -> NDArray[np.bool_]:
+    """Return which rows have no number beyond all floats: DuckDB makes it infinite."""
+    finite = np.ones(len(batch), dtype=bool)
+    for column in batch.columns:
+        if pa.types.is_floating(column.type) and column.null_count < len(column):
+            finite &= pc.fill_null(pc.is_finite(column), True).to_numpy(zero_copy_only=False)
+    return finite
 
 
 def _times(texts: pa.Array) -> tuple[pa.Array, NDArray[np.bool_]]:

@@ -22,6 +22,7 @@ import pyarrow.compute as pc
 from analysis.intake import batch, duck, scan
 from analysis.intake.peel import peeled, pieces
 from analysis.intake.rejects import Rejects
+from analysis.intake.spans import ReachesOverError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -48,6 +49,8 @@ class Span:
     offset: int
     length: int
     number: int
+    ahead: bool = False
+    """Whether what follows them is looked at, see `spans.iter_spans`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,10 +113,13 @@ def _read(
 
 
 def _fast(path: Path, reading: _Reading) -> list[Read] | None:
-    """Return what a file holds; None where DuckDB's rows are not the file's lines."""
+    """Return what a file holds; None where DuckDB's rows are not the file's records."""
     for longest in (duck.USUAL, duck.LONGEST):
         with suppress(duck.Unreadable):
-            return _beside(path, reading, longest)
+            try:
+                return _beside(path, reading, longest)
+            except ReachesOverError:  # a document of many lines, one of which is an alert
+                return None
     return None
 
 
@@ -153,8 +159,10 @@ def _checked(batches: list[pa.RecordBatch], lines: scan.Lines, reading: _Reading
     if not len(bad):
         return good, Rejects()
     # odd lines that adjoin may be one record (a pretty-printed alert, a line cut in parts)
-    runs = np.split(bad, np.flatnonzero(np.diff(lines.number[bad]) != 1) + 1)
-    slow, position, rejects = reading.slowly([_span(lines[run[0] : run[-1] + 1]) for run in runs])
+    runs = np.split(bad, np.flatnonzero(np.diff(bad) != 1) + 1)
+    slow, position, rejects = reading.slowly(
+        [_span(lines[run[0] : run[-1] + 1], ahead=True) for run in runs]
+    )
     wanted = np.flatnonzero(sound)
     starts = np.array([run[0] for run in runs])
     order = np.argsort(np.concatenate((wanted, starts[position])), kind="stable")
@@ -163,10 +171,10 @@ def _checked(batches: list[pa.RecordBatch], lines: scan.Lines, reading: _Reading
     return both.take(pa.array(picked)), rejects
 
 
-def _span(lines: scan.Lines) -> Span:
+def _span(lines: scan.Lines, *, ahead: bool = False) -> Span:
     offset = int(lines.offset[0])
     end = int(lines.offset[-1] + lines.length[-1])
-    return Span(offset, end - offset, int(lines.number[0]))
+    return Span(offset, end - offset, int(lines.number[0]), ahead)
 
 
 def label_of(text: str, count: int) -> pa.DictionaryArray:

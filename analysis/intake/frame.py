@@ -206,7 +206,7 @@ def _read_spans(
         for number, span in enumerate(spans):
             file.seek(span.offset)
             records = iter_records(
-                name, file, span.offset, span.number, own=own, length=span.length
+                name, file, span.offset, span.number, own=own, length=span.length, ahead=span.ahead
             )
             for one in records:
                 if isinstance(one, Record):

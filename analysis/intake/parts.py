@@ -29,13 +29,13 @@ class Span:
     """One record in a file: line from 1, first byte, and its bytes.
 
     `text` is what to decode instead of `raw` where a logger had cut one record into parts; `raw`
-    then reaches from the first part to the last, with what stands between them.
+    is the first of them then, and `length` reaches to the last, with what stands between.
     """
 
     line: int
     offset: int
     raw: bytes
-    """Its bytes; how it begins, where they are too many to be held."""
+    """Its bytes; how it begins, where it has parts, or too many to be held."""
     text: bytes | None = None
     length: int = 0
     """How many bytes it has in the file."""
@@ -67,8 +67,7 @@ class _Line:
 class Waiting:
     """The parts of lines whose last part is still to come."""
 
-    def __init__(self, held: window.Window) -> None:
-        self._window = held
+    def __init__(self) -> None:
         self._lines: dict[tuple[str, bytes], _Line] = {}
         self._size = 0
 
@@ -99,10 +98,9 @@ class Waiting:
 
     def _record(self, line: _Line, reason: str = "") -> Span:
         first = line.first
-        raw = self._window.between(first.offset, line.end)
         text = line.part.head + b"".join(line.contents) + line.part.tail
         length = line.end - first.offset
-        return Span(first.line, first.offset, raw or first.raw, text, length, reason)
+        return Span(first.line, first.offset, first.raw, text, length, reason)
 
 
 def _part(raw: bytes) -> _Part | None:

@@ -82,13 +82,14 @@ def iter_records(
     *,
     own: Own = NO_RULES,
     length: int | None = None,
+    ahead: bool = False,
 ) -> Iterator[Record | Reject]:
     """Yield what is in bytes, or in the next `length` of an open file.
 
     `offset` and `line` are where they begin in the file that `name` names; `own` are the templates
-    of the user's own rules, by which rendered text is read.
+    of the user's own rules, by which rendered text is read. `ahead` is as `iter_spans` takes it.
     """
-    for span in iter_spans(data, offset, line, length):
+    for span in iter_spans(data, offset, line, length, ahead=ahead):
         origin = Origin(name, span.line, span.offset, span.length)
         raw = span.raw.rstrip()  # blanks around a record are no part of it
         if span.reason:

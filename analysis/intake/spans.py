@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Span", "is_tiny", "iter_spans"]
 
+_BLOCK = 1 << 20
 _HEAD = 1_024  # bytes that are shown of a record too long to be held
 _BLANK = re.compile(rb"\s*")
 _PAIRS = {b"{": b"}", b"[": b"]"}
@@ -51,6 +52,9 @@ _IN_ARRAY = "an array too long to be one record"
 class _Brackets:
     """What is known of brackets that do not end: no byte is scanned for each again."""
 
+    budget: int
+    """Bytes of documents that may still fail to decode before they are taken as they are."""
+
     ends: dict[int, int] = field(default_factory=dict)
     """Where those before `reach` cannot go on."""
     reach: int = 0
@@ -58,43 +62,59 @@ class _Brackets:
     """Those that were open when the first of them was found to be too long."""
     at: int = 0
     colon: bool = False
-    budget: int = 0
-    """Bytes of documents that may still fail to decode before they are taken as they are."""
+    is_unsure: bool = False
+    """Whether more bytes than are held could let one go on."""
+
+
+class ReachesOverError(Exception):
+    """A record begins before the limit of a window and ends after it."""
 
 
 def iter_spans(
-    data: bytes | IO[bytes], offset: int = 0, line: int = 1, length: int | None = None
+    data: bytes | IO[bytes],
+    offset: int = 0,
+    line: int = 1,
+    length: int | None = None,
+    *,
+    ahead: bool = False,
 ) -> Iterator[Span]:
     """Cut bytes, or the next `length` of an open file, into records.
 
     `offset` and `line` are where they begin in the file. A record longer than `window.LONGEST` is
     a span with a `reason`; of an array of objects that is longer, each element is a record.
+
+    Where records end may rest on what follows the `length` bytes: with `ahead` that is looked at,
+    and where one reaches over their end ReachesOverError is raised.
     """
-    held = window.Window(io.BytesIO(data) if isinstance(data, bytes) else data, offset, length)
-    waiting = Waiting(held)
+    file = io.BytesIO(data) if isinstance(data, bytes) else data
+    held = window.Window(file, offset, length, ahead=ahead)
+    waiting = Waiting()
     for span in _cut(held, line):
         yield from waiting.joined(span)
-    yield from waiting.rest()  # the file ends before the record does
+    rest = list(waiting.rest())  # the file ends before the record does
+    if rest and held.goes_on():
+        raise ReachesOverError
+    yield from rest
 
 
 def _cut(held: window.Window, line: int) -> Iterator[Span]:
     data = held.data
     at = 3 if held.offset == 0 and data.startswith(b"\xef\xbb\xbf") else 0
     stop, arrays = -1, 0
-    brackets = _Brackets(budget=8 * len(data))
+    brackets = _fresh(data)
     while True:
         start = _BLANK.match(data, at).end()  # type: ignore[union-attr]
         line += data.count(b"\n", at, start)
         if held.is_short(start):
             data = held.moved(start)
-            at, stop, brackets = 0, -1, _Brackets(budget=8 * len(data))
+            at, stop, brackets = 0, -1, _fresh(data)
             continue
-        if start == len(data):
+        if start == len(data) or held.is_over(held.offset + start + 1):
+            if arrays and held.goes_on():
+                raise ReachesOverError
             return
-        if start >= stop:
-            stop = data.find(b"\n", start)
-            stop = len(data) if stop < 0 else stop
-        at, reason = _end(data, start, stop, brackets, ended=held.ended)
+        at, stop, reason, brackets = _sure_end(held, start, stop, brackets)
+        data = held.data
         if reason is _IN_ARRAY:
             arrays += 1
             at = start + 1
@@ -107,13 +127,34 @@ def _cut(held: window.Window, line: int) -> Iterator[Span]:
             if at == len(data) and not held.ended:
                 size = held.past_line(start)
                 data = held.data
-                at, stop, brackets = 0, -1, _Brackets(budget=8 * len(data))
+                at, stop, brackets = 0, -1, _fresh(data)
         elif arrays and raw[:1] == b"]" and not raw.strip(b"], \t\r"):
             arrays -= 1
             line += below
             continue
+        if held.is_over(place + size):
+            raise ReachesOverError
         yield Span(line, place, raw, None, size, reason)
         line += below
+
+
+def _sure_end(
+    held: window.Window, start: int, stop: int, brackets: _Brackets
+) -> tuple[int, int, str, _Brackets]:
+    """Return where a record ends that begins at `start`, and its line, whatever follows them."""
+    while True:
+        if start >= stop:
+            stop = held.data.find(b"\n", start)
+            stop = len(held.data) if stop < 0 else stop
+        at, reason = _end(held.data, start, stop, brackets, ended=held.ended)
+        if not (brackets.is_unsure and held.grown()):
+            brackets.is_unsure = False
+            return at, stop, reason, brackets
+        stop, brackets = -1, _fresh(held.data)
+
+
+def _fresh(data: bytes) -> _Brackets:
+    return _Brackets(budget=_BLOCK + 8 * len(data))
 
 
 def _too_long(mark: bytes) -> str:
@@ -210,6 +251,7 @@ def _document_end(data: bytes, start: int, brackets: _Brackets, *, ended: bool) 
             if not opened:
                 return at + 1, _CLOSED
         elif mark != b":":
+            brackets.is_unsure = data.find(b"\n", at) < 0  # no token reaches over a line's end
             brackets.ends.update(dict.fromkeys(opened, at))
             brackets.reach = max(brackets.reach, at)
             return at, _BROKEN

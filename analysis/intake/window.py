@@ -17,15 +17,45 @@ objects may be longer: its elements are records then.
 
 _MARGIN = 64  # no token of JSON that is no string is longer
 _BLOCK = 1 << 20
+_AHEAD = 4_096
 
 
 class Window:
-    """The bytes of a file from `offset` on: `data` is held, and `ended` tells that no more come."""
+    """The bytes of a file from `offset` on: `data` is held, and `ended` tells that no more come.
 
-    def __init__(self, file: IO[bytes], offset: int = 0, length: int | None = None) -> None:
+    No more than `length` bytes are held, unless more is asked for (`grown`), which only a window
+    that is `ahead` gives. `limit` is where no record begins any more.
+    """
+
+    def __init__(
+        self, file: IO[bytes], offset: int = 0, length: int | None = None, *, ahead: bool = False
+    ) -> None:
         self.data, self.offset, self.ended = b"", offset, False
-        self._file, self._left = file, length
+        self.limit = None if length is None else offset + length
+        self._file, self._left, self._ahead = file, length, _AHEAD if ahead else 0
+        if self._left is not None:
+            self._left += self._ahead
         self._fill()
+
+    def is_over(self, at: int) -> bool:
+        """Return whether the file's byte `at` is beyond the limit."""
+        return self.limit is not None and at > self.limit
+
+    def goes_on(self) -> bool:
+        """Return whether more than blanks follow the limit, as far as it may be known."""
+        while self._ahead and not self.data[(self.limit or 0) - self.offset :].strip():
+            if not self.grown():
+                return False
+        return bool(self._ahead)
+
+    def grown(self) -> bool:
+        """Hold more of what follows the limit; return whether there was any."""
+        if not self._ahead:
+            return False
+        before = len(self.data)
+        self.data += self._file.read(self._ahead)
+        self._ahead *= 8
+        return len(self.data) > before
 
     def is_short(self, at: int) -> bool:
         """Return whether a record that begins at `at` may reach out of the window."""
@@ -52,12 +82,6 @@ class Window:
                 break
         self._fill()
         return length
-
-    def between(self, start: int, end: int) -> bytes | None:
-        """Return bytes of the file, or None where they are no longer held."""
-        if start < self.offset or end > self.offset + len(self.data):
-            return None
-        return self.data[start - self.offset : end - self.offset]
 
     def _fill(self) -> None:
         held, wanted = [self.data], LONGEST * 3 // 2 + 2 * _MARGIN - len(self.data)
