@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 PIECE = 2 << 30
 """Bytes of a file that are read at a time."""
 
-_OTHERWISE = b"-\n"
+_OTHERWISE = b"-"
 _BLOCK = 8 << 20
 # kubelet's full lines; a P marks a part, to be joined with others by the slow way
 _CRI = re.compile(rb"\d{4}-\d\d-\d\dT\S{9,30} (?:stdout|stderr) F (?=\{)")
@@ -97,39 +97,54 @@ def peeled(path: Path, wrapper: str) -> Iterator[Peeled | None]:
     places: list[np.ndarray] = []
     offset, number = 0, 1
     with tempfile.NamedTemporaryFile(prefix="falco-casebook-") as copy, path.open("rb") as file:
-        while lines := file.readlines(_BLOCK):
-            records = [line.strip() for line in lines]
-            payloads = [take(record) if record else None for record in records]
+        while block := file.read(_BLOCK):
+            block += file.readline()  # up to a line's end
+            lines = block.split(b"\n")
+            if not lines[-1]:
+                lines.pop()
+            blanks = _blanks(lines)
+            payloads = [take(line) for line in lines]
             if part and any(
-                payload is None and part.match(record)
-                for record, payload in zip(records, payloads, strict=True)
+                payload is None and part.match(line)
+                for line, payload in zip(lines, payloads, strict=True)
             ):
                 yield None
                 return
-            copy.file.write(
-                b"".join(
-                    payload + b"\n" if payload is not None else _OTHERWISE
-                    for record, payload in zip(records, payloads, strict=True)
-                    if record
-                )
-            )
-            places.append(_places(lines, records, offset, number))
-            offset += sum(map(len, lines))
+            kept = [
+                _OTHERWISE if payload is None else payload
+                for line, payload in zip(lines, payloads, strict=True)
+                if line
+            ]
+            copy.write(b"\n".join([*kept, b""]))
+            places.append(_places(lines, blanks, offset, number))
+            offset += len(block)
             number += len(lines)
         copy.flush()
         columns = np.concatenate(places, axis=1) if places else np.empty((3, 0), dtype=np.int64)
         yield Peeled(Path(copy.name), wrapper, *columns)
 
 
-def _places(lines: list[bytes], records: list[bytes], offset: int, number: int) -> np.ndarray:
-    sizes = np.fromiter(map(len, lines), np.int64, len(lines))
-    lengths = np.fromiter(map(len, records), np.int64, len(records))
-    led = [n for n, line in enumerate(lines) if line[:1].isspace()]
-    starts = offset + np.cumsum(sizes) - sizes
-    for n in led:
-        starts[n] += len(lines[n]) - len(lines[n].lstrip())
-    kept = lengths > 0
-    return np.stack([starts, lengths, number + np.arange(len(lines))])[:, kept]
+def _blanks(lines: list[bytes]) -> dict[int, tuple[int, int]]:
+    """Take off blanks around records; return how many stood at either side, where any did."""
+    found = {}
+    for n in [n for n, one in enumerate(lines) if one[-1:] != b"}" or one[:1].isspace()]:
+        line = lines[n]
+        lines[n] = line.strip()
+        ahead = len(line) - len(line.lstrip())
+        found[n] = ahead, len(line) - len(lines[n]) - ahead
+    return found
+
+
+def _places(
+    lines: list[bytes], blanks: dict[int, tuple[int, int]], offset: int, number: int
+) -> np.ndarray:
+    lengths = np.fromiter(map(len, lines), np.int64, len(lines))
+    ahead, behind = np.zeros((2, len(lines)), dtype=np.int64)
+    for n, (before, after) in blanks.items():
+        ahead[n], behind[n] = before, after
+    sizes = ahead + lengths + behind + 1
+    starts = offset + np.cumsum(sizes) - sizes + ahead
+    return np.stack([starts, lengths, number + np.arange(len(lines))])[:, lengths > 0]
 
 
 def _cri(line: bytes) -> bytes | None:
@@ -145,9 +160,9 @@ def _docker(line: bytes) -> bytes | None:
     except orjson.JSONDecodeError:
         return None
     text = record["log"]
-    if record.keys() - _DOCKER_KEYS or not isinstance(text, str) or not text.endswith("}\n"):
+    if not record.keys() <= _DOCKER_KEYS or type(text) is not str or not text.endswith("}\n"):
         return None
-    return text[:-1].encode() if "\n" not in text[:-1] else None
+    return text.encode()[:-1] if text.find("\n") == len(text) - 1 else None
 
 
 _TAKE: dict[str, Callable[[bytes], bytes | None]] = {"cri": _cri, "docker": _docker}
