@@ -132,13 +132,14 @@ def use(page, desk) -> None:  # noqa: F811 - a part of the page
     desk.get_by_text(f"{len(PAYLOADS) + 1} {every}").wait_for(timeout=90_000)
     listed = incidents.locator("option").all_text_contents()
     incidents.select_option(index=next(at for at, one in enumerate(listed) if FORMULAS[0] in one))
+    said = desk.locator("p:visible", has_text=re.compile("^(Marked|Not done)"))
+    desk.locator(".casebook:visible", has_text="Proposed disposition").wait_for(timeout=90_000)
     for name in VIEWS[:-1]:
         page.locator(f".lm-TabBar-tabLabel:text-is('{name}')").click()
         desk.locator(".casebook:visible, svg:visible").first.wait_for(timeout=90_000)
     desk.get_by_placeholder("why").fill(" ".join(FORMULAS))
     page.locator("button:text-is('escalate')").click()
     page.locator("button:text-is('Mark')").click()
-    said = desk.locator("p:visible").filter(has_text=re.compile("^(Marked|Not done)"))
     said.wait_for(timeout=90_000)
     assert said.inner_text() == f"Marked escalate: {len(FORMULAS)} alerts of the incident."
     page.locator(f".lm-TabBar-tabLabel:text-is('{VIEWS[-1]}')").click()

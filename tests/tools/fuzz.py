@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import argparse
 import base64
+import copy
 import gzip
 import hashlib
 import json
@@ -257,7 +258,7 @@ def _value(source: random.Random) -> Any:
     if kind < 3:
         return source.choice(WORDS)
     if kind < 6:
-        return source.choice(VALUES)
+        return copy.deepcopy(source.choice(VALUES))  # it will be changed
     return source.choice(WORDS) + source.choice(WORDS) if kind == 6 else source.choice(KEYS)
 
 
