@@ -359,6 +359,20 @@ def test_what_is_cited_is_shown_without_its_secrets(shell, tmp_path):
         assert ("hunter2secret" in json.dumps(finding)) == holds_it
 
 
+@pytest.mark.usefixtures("others")
+def test_a_plug_in_s_words_are_shown_without_the_alert_s_secrets(shell, tmp_path):
+    """It may quote what it was given: what is a secret there is none in its sentence."""
+    told = lines(story(shell, **{"proc.name": "mysql", "proc.args": "-phunter2secret -u app"}))
+    for options, holds_it in (((), False), (("--no-redact",), True)):
+        out = tmp_path / f"out{holds_it}"
+        run("report", "-", "--out", out, "--enrich", "quotes", *options, stdin=told)
+        (path,) = out.glob("inc-*/report.json")
+        (finding,) = json.loads(path.read_text())["outside"]["findings"]
+
+        assert finding["claim"].startswith("Seen before: ")
+        assert ("hunter2secret" in json.dumps(finding)) == holds_it
+
+
 def test_the_sample_list_finds_its_command_line(tmp_path):
     """README's own call: one finding, in the report of /etc/shadow."""
     listed = ROOT / "data" / "indicators" / "synthetic.csv"
@@ -466,6 +480,21 @@ class Plugins:
         return Answer([Statement(claim, pairs, "inventory", "row 7", "low", "high")])
 
     @staticmethod
+    def quotes(alerts, _):
+        """Say what stood in the alert."""
+        alert = alerts.iloc[0]
+        return Answer(
+            [
+                Statement(
+                    f"Seen before: {alert['proc.args']}",
+                    [(alert["alert_id"], "proc.args")],
+                    "history",
+                    f"arguments {alert['proc.args']}",
+                )
+            ]
+        )
+
+    @staticmethod
     def raises(*_):
         """Fail."""
         raise RuntimeError(HOSTILE)
@@ -519,7 +548,7 @@ class Plugins:
 @pytest.fixture
 def others(monkeypatch):
     """The plug-ins of others, installed."""
-    names = ("inventory", "raises", "exits", "nothing", "nonsense", "odd", "endless")
+    names = ("inventory", "quotes", "raises", "exits", "nothing", "nonsense", "odd", "endless")
     own = [EntryPoint(n, f"{__name__}:Plugins.{n}", enrichment.GROUP) for n in names]
     own.append(EntryPoint("gone", "no_such_package:enrich", enrichment.GROUP))
     own += [EntryPoint("twice", f"{__name__}:Plugins.{n}", enrichment.GROUP) for n in names[:2]]

@@ -26,6 +26,7 @@ from analysis.evidence import Evidence, exhibits, redacted
 from analysis.knowledge import SEVERITIES
 from analysis.knowledge.model import CONFIDENCES
 from analysis.quoting import visible
+from analysis.redaction import redact_output
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -176,7 +177,7 @@ def findings(
         The incident's, as `correlate` returns them.
     said : sequence of Said
     redact : bool
-        Whether the values cited are shown without their secrets.
+        Whether values and words are shown without the secrets of the alerts cited.
 
     Returns
     -------
@@ -186,6 +187,16 @@ def findings(
     own = alerts[alerts["alert_id"].isin(cited)]
     received = exhibits(own) if len(own) else []
     shown = {one.alert_id: redacted(one) if redact else one for one in received}
+    known = {
+        value: shown[one.alert_id].fields[name]
+        for one in received
+        for name, value in one.fields.items()
+        if isinstance(value, str)
+    }
+
+    def told(words: str) -> str:
+        return redact_output(words, known).text if redact else words
+
     found, limits = [], []
     for one in said:
         for item in one.statements:
@@ -196,10 +207,14 @@ def findings(
                 for fact in shown[alert_id].cite([name])
             ]
             if evidence:
-                parts = (item.claim, item.source, item.reference, item.severity, item.confidence)
-                found.append(OutsideFinding(one.plugin, *parts, tuple(evidence)))
+                words = (told(item.claim), item.source, told(item.reference))
+                found.append(
+                    OutsideFinding(
+                        one.plugin, *words, item.severity, item.confidence, tuple(evidence)
+                    )
+                )
             else:
-                none = f"not taken, no alert here has the fields it cites: {item.claim}"
+                none = f"not taken, no alert here has the fields it cites: {told(item.claim)}"
                 limits.append((one.plugin, none))
         limits += [(one.plugin, limit) for limit in one.limits]
         if one.failure:
