@@ -8,6 +8,7 @@ of some clicks of a kind. Printed with the machine's load: a busy machine answer
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -71,7 +72,9 @@ def lab(folder: Path, *command: str) -> Iterator[str]:
                "--no-browser", "--allow-root", "--ip=127.0.0.1", f"--port={port}",
                "--IdentityProvider.token=")  # fmt: skip
     with (folder / "log").open("wb") as log:
-        server = subprocess.Popen(command, env=os.environ | own, stdout=log, stderr=log)
+        server = subprocess.Popen(
+            command, env=os.environ | own, stdout=log, stderr=log, start_new_session=True
+        )
         address = f"http://127.0.0.1:{port}"
         for _ in range(240):
             try:
@@ -83,7 +86,11 @@ def lab(folder: Path, *command: str) -> Iterator[str]:
             yield address
         finally:
             server.terminate()
-            server.wait(60)
+            try:
+                server.wait(30)
+            except subprocess.TimeoutExpired:  # a kernel that was still to start holds it up
+                os.killpg(server.pid, signal.SIGKILL)
+                server.wait()
 
 
 def measure(page: Any) -> dict[str, list[float]]:
