@@ -7,9 +7,14 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from hypothesis import settings
 
 import analysis as fa
 from analysis.cli import main
+
+# a busy machine breaks no law
+settings.register_profile("casebook", deadline=None)
+settings.load_profile("casebook")
 
 ROOT = Path(__file__).parents[1]
 SAMPLES = ROOT / "data" / "alerts"

@@ -135,9 +135,7 @@ def test_each_odd_line(line, tmp_path, monkeypatch):
     assert len(fast) + len(rejects) >= 6
 
 
-@settings(
-    suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60
-)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
 @given(st.lists(st.sampled_from(ODD) | st.dictionaries(st.text(), JSON, max_size=4), max_size=12))
 def test_any_mixture(tmp_path, monkeypatch, mixture):
     """Whatever stands beside whatever."""
@@ -164,9 +162,7 @@ FRAGMENTS = (
 )
 
 
-@settings(
-    suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=150
-)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150)
 @given(
     st.lists(st.sampled_from(FRAGMENTS), max_size=9), st.sampled_from((b"\n", b"\r\n", b" \n\n"))
 )

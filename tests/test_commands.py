@@ -60,7 +60,7 @@ SAMPLES = {name: sample(LEGAL[name]) for c in COMMANDS for name in placeholders(
 
 @pytest.mark.parametrize("name", sorted(SAMPLES))
 @given(data=st.data())
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=25, suppress_health_check=list(HealthCheck))
 def test_a_legal_value_stays_one_word(name, data):
     """Whatever a legal value is, a shell reads it as one word, never as an option, the value itself."""
     value = data.draw(values((name,)))[name]

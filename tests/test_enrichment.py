@@ -13,7 +13,7 @@ from types import SimpleNamespace
 import jsonschema
 import pytest
 from click.testing import CliRunner
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import analysis as fa
@@ -633,7 +633,6 @@ def alerts(shell):
     return correlated(shell)
 
 
-@settings(deadline=None)
 @given(answer=ANSWERS | JUNK)
 def test_no_answer_breaks_a_report(answer, alerts):
     """Whatever a plug-in returns: it is filed, read back and shown as findings and limits."""

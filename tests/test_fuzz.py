@@ -22,7 +22,6 @@ def test_what_is_kept(path, tmp_path):
 
 
 @settings(
-    deadline=None,
     derandomize=True,
     max_examples=150,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],

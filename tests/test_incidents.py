@@ -412,7 +412,7 @@ ALERTS = st.lists(
     min_size=1,
     max_size=14,
 )
-LAW = settings(max_examples=20, deadline=None)
+LAW = settings(max_examples=20)
 
 
 def partition(found) -> set[frozenset[str]]:

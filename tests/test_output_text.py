@@ -102,7 +102,7 @@ def rendered_alerts(draw):
     return rule, values, render(rule, values, draw(st.sampled_from("(|")))
 
 
-@settings(max_examples=700, deadline=None)
+@settings(max_examples=700)
 @given(rendered_alerts())
 def test_round_trip(made):
     """Render, recover: each field is what it was, or said to be ambiguous, never another value."""
@@ -143,7 +143,7 @@ def forgeries(draw):
     return text + draw(st.sampled_from(["", "", "[...]"])), {MEANT[label] for label in own}
 
 
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=1500)
 @given(forgeries(), st.sampled_from([None, "syscall"]), st.sampled_from([None, "Mine", RULE]))
 def test_forged_labels_give_nothing(made, source, rule):
     """A free value that holds ` label=value` never gives that field, with no format of the rule."""

@@ -575,7 +575,7 @@ def framed(alerts: list[dict]) -> pd.DataFrame:
 WORLDS = st.lists(an_alert(), min_size=1, max_size=8)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.data(), WORLDS)
 def test_any_order_gives_the_same_tree(data, world):
     """Ids, parents and all that is said of a process do not depend on the order of alerts."""
@@ -588,7 +588,7 @@ def test_any_order_gives_the_same_tree(data, world):
     pd.testing.assert_series_equal(one.alert_process, other.alert_process.sort_index())
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(WORLDS)
 def test_a_tree_is_a_tree(world):
     """No cycle; a parent is one level up, on the same host, and not younger; every id is once."""
@@ -613,7 +613,7 @@ def test_a_tree_is_a_tree(world):
         assert rows.loc[tree.alert_process[name], "inferred"]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(WORLDS)
 def test_a_pid_used_again_never_merges(world):
     """Two starts of one pid on one host are two processes; one start is one, wherever told."""
@@ -645,7 +645,7 @@ def plain(alerts: list[dict]) -> dict[tuple, tuple[tuple | None, int]]:
     return {me: (parents[me], depth(me)) for me in claims}
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.lists(
         st.tuples(st.integers(2, 5), st.integers(0, 30), st.integers(2, 5), st.integers(0, 30)),

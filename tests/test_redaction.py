@@ -11,7 +11,7 @@ import time
 
 import pytest
 from click.testing import CliRunner
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import analysis as fa
@@ -175,7 +175,6 @@ def test_a_mark_cannot_be_imitated():
         max_size=4,
     )
 )
-@settings(deadline=None)
 def test_with_the_secrets_put_back_it_is_the_text(parts):
     """Whatever the text: marks stand for what was taken, and nothing else is changed."""
     text = " ".join(parts)

@@ -72,7 +72,7 @@ def test_all_formats_are_followed():
     assert MADE.keys() == RULES.keys()
 
 
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=1500)
 @given(rendered_texts())
 def test_never_a_wrong_split(made):
     """Each field is what was rendered, or said to be ambiguous."""

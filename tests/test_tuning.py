@@ -343,7 +343,7 @@ EVENTS = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     events=EVENTS,
     marks=st.lists(st.sampled_from("ck "), min_size=14, max_size=14),

@@ -124,7 +124,7 @@ def test_another_file_is_not_taken_for_a_store(store, tmp_path):
     assert (tmp_path / "alerts.jsonl").read_text() == "{}\n" * 100
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(ENTRIES, ENTRIES)
 def test_two_stores_merge_in_any_order_and_more_than_once(first, second):
     """Both have the same history after, which holds what either had, and no entry twice."""
