@@ -12,10 +12,11 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from analysis.errors import SourceError
-from analysis.features import DERIVED, derive, fields_behind
+from analysis.features import DERIVED, UNTOLD, derive, fields_behind
 from analysis.identity import identify
 from analysis.intake import Origin, Record, frame_of, iter_records, raw_records, whole_number
-from analysis.knowledge import known_fields
+from analysis.intake.records import NOTICE
+from analysis.knowledge import known_fields, source_of
 from analysis.redaction import member, redact_output, redact_raw, redact_value
 from analysis.schema import is_missing, parse_priority
 
@@ -238,8 +239,9 @@ def _facts(record: dict[str, Any]) -> dict[str, Any]:
 
 
 def event_source(record: dict[str, Any]) -> str:
-    """Return the event source of an alert; before Falco 0.30 alerts did not name it."""
-    if (record.get("rule") or "").startswith("Falco internal:"):
+    """Return the event source of an alert, as `features.event_sources` does for many."""
+    rule = str(record.get("rule") or "")
+    if rule.startswith(NOTICE):
         return "internal"
-    source = record.get("source") or "syscall"
-    return "syscall" if source == "syscalls" else str(source)  # falcosidekick's word for ""
+    source = str(record.get("source") or "")
+    return source_of(rule) if source in UNTOLD else source

@@ -16,6 +16,7 @@ from analysis import hidden
 from analysis.flags import EXE_FLAGS, EXEC_EVENTS, decode_exe_flags
 from analysis.intake import whole_number
 from analysis.intake.records import NOTICE
+from analysis.knowledge import source_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -162,18 +163,25 @@ def _after_container(seen: _Seen) -> pd.Series:
     return _seconds(after).where(seen.inside.fillna(value=False))
 
 
-def event_sources(alerts: pd.DataFrame) -> pd.Series:
-    """Return the event source of each alert (category): `syscall` where an old Falco names none.
+UNTOLD = ("", "syscalls")
+"""How an alert is written that tells no event source; the word is falcosidekick's."""
 
-    Falco's notices about itself are `internal`, by source or, where a text alert tells no source,
-    by their name.
+
+def event_sources(alerts: pd.DataFrame) -> pd.Series:
+    """Return the event source of each alert (category).
+
+    Where the alert tells none (Falco before 0.30, rendered text) it is that of the shipped rule of
+    its name, `syscall` for any other rule. Falco's notices about itself are `internal`.
     """
-    told = alerts["source"].astype("category")
-    words = ["syscall" if one == "syscalls" else str(one) for one in told.cat.categories]
-    kinds = list(dict.fromkeys([*words, "syscall", "internal"]))
-    codes = np.array([kinds.index(word) for word in (*words, "syscall")])[told.cat.codes]
-    rules = alerts["rule"].astype("category")
-    own = [one for one in rules.cat.categories if str(one).startswith(NOTICE)]
+    told, rules = (alerts[name].astype("category") for name in ("source", "rule"))
+    words, names = (one.cat.categories.astype("str") for one in (told, rules))
+    untold = told.isna().to_numpy() | told.isin(UNTOLD).to_numpy()
+    assumed = [source_of(name) for name in names] if untold.any() else ["syscall"] * len(names)
+    kinds = list(dict.fromkeys([*words, *assumed, "syscall", "internal"]))
+    each = np.array([kinds.index(word) for word in (*words, "syscall")])[told.cat.codes]
+    by_rule = np.array([kinds.index(word) for word in (*assumed, "syscall")])[rules.cat.codes]
+    codes = np.where(untold, by_rule, each)
+    own = [name for name in names if name.startswith(NOTICE)]
     if own:
         codes[rules.isin(own)] = kinds.index("internal")
     return pd.Series(pd.Categorical.from_codes(codes, pd.Index(kinds)), alerts.index)

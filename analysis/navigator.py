@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from analysis import knowledge
+from analysis.features import UNTOLD
 from analysis.quoting import visible
 from analysis.schema import require
 
@@ -59,7 +60,7 @@ def layer(
     comments: dict[str, list[str]] = {}
     for key, count in counts.items():
         rule, source, tags = cast("tuple[Any, Any, Any]", key)
-        book = knowledge.playbook_for(str(rule), _source(str(source)), own=own)
+        book = knowledge.playbook_for(str(rule), _source(source, str(rule)), own=own)
         tagged = knowledge.techniques_of(tags if isinstance(tags, tuple) else ())
         chosen = (*book.techniques,) if book.techniques else tagged
         differ = (
@@ -102,5 +103,6 @@ def _comment(lines: list[str]) -> str:
     return "\n".join([*sorted(lines)[:_MOST_RULES], *more])
 
 
-def _source(source: str) -> str:
-    return "syscall" if source in ("syscalls", "nan", "None") else source
+def _source(source: Any, rule: str) -> str:
+    untold = not isinstance(source, str) or source in UNTOLD
+    return knowledge.source_of(rule) if untold else str(source)

@@ -19,10 +19,11 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from analysis.errors import TuningError
+from analysis.features import UNTOLD
 from analysis.folding import fold
 from analysis.grouping import distinct
 from analysis.identity import identify
-from analysis.knowledge import tunable_fields
+from analysis.knowledge import source_of, tunable_fields
 from analysis.narrowing import is_anchor, wider
 from analysis.schema import require
 from analysis.silencing import Silencer, refusal, text_of, write
@@ -80,8 +81,8 @@ def propose(
     alerts = alerts if "alert_id" in alerts else identify(alerts)
     own = _alerts_of(alerts, rule)
     _check(own, chosen, fields, form)
-    # rendered text, and old versions of Falco, tell no source
-    sources = own["source"].astype("str").replace("syscalls", "syscall").dropna().unique()
+    told = own["source"].astype("str").dropna()
+    sources = told[~told.isin(UNTOLD)].unique()
     kept = own["alert_id"].isin(set(keep))
     ids = _most_frequent(own[~kept]) if chosen is None else set(chosen)
     wanted = own["alert_id"].isin(ids)
@@ -95,7 +96,7 @@ def propose(
     if not (wanted & ~kept).any():
         reason = "no alert repeats" if chosen is None else "all chosen alerts are to be kept"
         return replace(tuning, reason=reason)
-    source = str(sources[0]) if len(sources) else "syscall"
+    source = str(sources[0]) if len(sources) else source_of(rule)
     lists = rules.lists if rules else {}
     texts, left_out = _usable(own, wanted & ~kept, source, fields, lists)
     tuning = replace(tuning, left_out=left_out)

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from analysis import read_alerts
+from analysis import investigate, navigator, read_alerts
 from analysis.evidence import exhibits
+from analysis.features import event_sources
 from analysis.findings import find
 from analysis.incidents import correlate
 from analysis.knowledge import playbook_for
@@ -149,6 +150,40 @@ def test_hostile_names_stand_in_no_command(field, name):
         case = case_of(alert_of("k8s_audit", {"rule": rule, "fields": fields}))
 
         assert not [c.text for c in case.commands if name in c.text]
+
+
+OLD = (
+    "02:49:32.503986944: Notice Attach/Exec to pod (user=system:serviceaccount:shop:web pod=entry "
+    "ns=shop action=attach command=<NA>)"
+)
+
+
+def test_an_alert_that_tells_no_source_has_its_rule_s():
+    """Rendered text names no source, Falco before 0.30 neither: Kubernetes' rule knows of no pid."""
+    untold = {
+        "rule": "Attach/Exec Pod",
+        "priority": "Notice",
+        "time": "2020-03-01T02:49:32.5Z",
+        "output": OLD,
+        "output_fields": {"ka.user.name": "admin", "ka.target.name": "entry"},
+    }
+    texts = [OLD.encode() + b"\n", lines(untold), lines(untold | {"source": "syscalls"})]
+    for text in texts:
+        alerts = read_alerts(text)[0]
+        case = investigate(alerts)
+
+        assert [book.source for book in case.playbooks] == ["k8s_audit"]
+        assert not any(gap.field.startswith("proc.") for gap in case.gaps)
+        assert event_sources(alerts).tolist() == ["k8s_audit"]
+        assert navigator.layer(alerts)["techniques"]
+
+
+def test_a_rule_of_one_s_own_that_tells_no_source_is_taken_for_a_system_call_s():
+    """As Falco's JSON had it before it named sources."""
+    untold = {"rule": "Our rule", "priority": "Notice", "time": "2020-03-01T02:49:32.5Z"}
+    told = untold | {"output": "x", "output_fields": {"proc.name": "x"}}
+
+    assert event_sources(read_alerts(lines(told))[0]).tolist() == ["syscall"]
 
 
 def test_unknown_rule_has_the_source_s_own_generic_playbook():

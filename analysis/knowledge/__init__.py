@@ -64,6 +64,7 @@ __all__ = [
     "read_playbook",
     "readings",
     "slug",
+    "source_of",
     "tactic_of",
     "tactics",
     "techniques",
@@ -102,6 +103,16 @@ def playbook_for(rule: str, source: str, *, own: Path | None = None) -> Playbook
     if name in known and (_playbook(name).rule, _playbook(name).source) == (rule, source):
         return _playbook(name)
     return _playbook(generic if generic in known else "generic")
+
+
+def source_of(rule: str) -> str:
+    """Return the event source of the rule of this name that ships; `syscall` for any other.
+
+    For alerts that tell none: rendered text, and JSON of Falco before 0.30.
+    """
+    name = slug(rule)
+    book = _playbook(name) if name in _shipped() else None
+    return book.source if book and book.rule == rule else "syscall"
 
 
 def load_playbooks(*, own: Path | None = None) -> dict[str, Playbook]:
