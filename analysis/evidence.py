@@ -203,6 +203,27 @@ def redacted(exhibit: Exhibit) -> Exhibit:
     )
 
 
+def retold(received: Iterable[Exhibit], shown: Mapping[str, Exhibit], words: str) -> str:
+    """Return what somebody said of alerts without their secrets.
+
+    Parameters
+    ----------
+    received : iterable of Exhibit
+        The alerts that it speaks of.
+    shown : mapping
+        `alert_id` -> the same as `redacted` makes it.
+    words : str
+        It may quote their fields.
+    """
+    known = {
+        value: shown[one.alert_id].fields[name]
+        for one in received
+        for name, value in one.fields.items()
+        if isinstance(value, str)
+    }
+    return redact_output(words, known).text
+
+
 def _without(receipt: Receipt, text: str, secrets: Iterable[str]) -> Receipt:
     if any(len(secret) >= _TELLING and secret in text for secret in secrets):
         text = "(Not shown: it holds a secret beside the places where it was recognised.)"

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -190,7 +191,10 @@ def start(tmp_path: Path, count: int) -> subprocess.Popen:
     source = tmp_path / "night.jsonl"
     source.write_bytes(night(count))
     command = [*COMMAND, "report", str(source), "--out", str(tmp_path / "out"), "--workers", "2"]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    # a shell's background job has its children ignore the signal
+    heard = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    return subprocess.Popen(command, **pipes, text=True, preexec_fn=heard)  # noqa: PLW1509
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])

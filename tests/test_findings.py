@@ -468,6 +468,30 @@ def test_shell_under_an_interpreter(shell):
     assert "web terminals start shells this way" in claims(case)
 
 
+@pytest.mark.parametrize(
+    ("drops", "disposition", "said"),
+    [
+        ({"scap.n_drops": 0}, "known benign pattern", "no rule matched anything"),
+        ({}, "known benign pattern", "no rule matched anything"),
+        ({"scap.n_drops": 4981}, "needs review", "had dropped 4981 events"),
+    ],
+)
+def test_a_metrics_snapshot(drops, disposition, said):
+    """Written at an interval, whatever happens; what was dropped is for a person to see."""
+    snapshot = {
+        "rule": "Falco internal: metrics snapshot",
+        "priority": "Informational",
+        "time": "2026-01-02T03:04:05Z",
+        "output": "Falco metrics snapshot",
+        "output_fields": {"evt.source": "syscall", "falco.num_evts": 9} | drops,
+        "source": "internal",
+    }
+    case = case_of(snapshot)
+
+    assert case.disposition == disposition
+    assert said in claims(case)
+
+
 def test_falco_speaks_of_itself():
     """A drop alert is no detection: no process is missed, no container to be frozen."""
     drop = {
@@ -510,6 +534,37 @@ def test_rule_without_playbook_says_so(shell):
     assert case.playbooks[0].generic
     assert "no playbook for this rule" in fa_text(case)
     assert case.disposition == "needs review"
+
+
+@pytest.mark.parametrize(
+    ("path", "disposition"),
+    [("/dev/shm/m", "suspicious"), ("/tmp/m", "needs review"), ("/usr/bin/m", "needs review")],
+)
+def test_where_the_program_of_an_unknown_rule_lay(shell, path, disposition):
+    """A directory that anyone may write to is told under any rule; one in memory accuses."""
+    case = case_of(story(shell, **{"proc.exepath": path}) | {"rule": "Our own rule"})
+
+    assert ("anyone may write to" in claims(case)) == (path != "/usr/bin/m")
+    assert case.disposition == disposition
+
+
+SIDEKICK = {
+    "output": "This is a test from falcosidekick",
+    "priority": "Debug",
+    "hostname": "falcosidekick",
+    "rule": "Test rule",
+    "time": "2026-01-02T03:04:05Z",
+    "output_fields": {"proc.name": "falcosidekick", "user.name": "falcosidekick"},
+    "tags": ["test", "example"],
+}
+
+
+def test_falcosidekick_s_own_test_message_is_a_simulation():
+    """What its /test endpoint sends to each output; no event stands behind it."""
+    case = case_of(SIDEKICK)
+
+    assert case.disposition == "simulation"
+    assert case_of(SIDEKICK | {"output": "x"}).disposition == "needs review"
 
 
 def test_rule_of_another_source_speaks_of_no_process():

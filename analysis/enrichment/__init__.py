@@ -16,17 +16,17 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from importlib.metadata import EntryPoint, entry_points
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from analysis.errors import EvidenceError, SourceError
-from analysis.evidence import Evidence, exhibits, redacted
+from analysis.evidence import Evidence, exhibits, redacted, retold
 from analysis.knowledge import SEVERITIES
 from analysis.knowledge.model import CONFIDENCES
 from analysis.quoting import visible
-from analysis.redaction import redact_output
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -187,16 +187,7 @@ def findings(
     own = alerts[alerts["alert_id"].isin(cited)]
     received = exhibits(own) if len(own) else []
     shown = {one.alert_id: redacted(one) if redact else one for one in received}
-    known = {
-        value: shown[one.alert_id].fields[name]
-        for one in received
-        for name, value in one.fields.items()
-        if isinstance(value, str)
-    }
-
-    def told(words: str) -> str:
-        return redact_output(words, known).text if redact else words
-
+    told = partial(retold, received, shown) if redact else str
     found, limits = [], []
     for one in said:
         for item in one.statements:
