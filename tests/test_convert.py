@@ -87,6 +87,22 @@ def test_a_part_is_the_same_part(inputs, stored, chosen):
         assert back.columns.tolist() == ["time", "rule", "proc.name"]
 
 
+@pytest.mark.parametrize("columns", [None, ["rule", "hostname"]])
+def test_a_line_in_parts_stands_where_it_began(columns, tmp_path):
+    """It is known when its last part has come, behind an alert that began later."""
+    line, other = (lines(PLAIN | {"hostname": name}).strip().decode() for name in ("cut", "whole"))
+    path = tmp_path / "a.log"
+    parts = [f"stdout P {line[:70]}", f"stderr F {other}", f"stdout F {line[70:]}"]
+    path.write_text("".join(f"2026-01-02T03:04:05.123456789Z {part}\n" for part in parts))
+    fa.convert(path, tmp_path / "out")
+
+    read, _ = fa.read_alerts(path, columns=columns)
+    back, _ = fa.read_alerts(tmp_path / "out", columns=columns)
+
+    assert read["hostname"].tolist() == ["cut", "whole"]
+    pd.testing.assert_frame_equal(plain(back), plain(read))
+
+
 def test_priority_and_time_are_checked(stored):
     """A choice that cannot be meant is an error."""
     with pytest.raises(ValueError, match="none of Falco's priorities"):

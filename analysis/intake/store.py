@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
@@ -26,10 +27,11 @@ if TYPE_CHECKING:
     import pandas as pd
 
 ROW, DATE = "_row", "date"
+_PLACE = "origin_offset"
 _SCHEMA = "_common_metadata"
 _GROUP = 1 << 17  # rows: each group holds its labels' texts anew
 _BATCH = 1 << 20  # rows read at a time, at most: a group is not to be cut in two
-_PIECE = 1 << 40  # rows of one piece of input, at most
+_PIECE = 1 << 40  # rows, and bytes, of one piece of input, at most
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,13 +169,17 @@ def read_store(folder: Path, chosen: Selection) -> pa.Table:
             schema=schema.append(pa.field(DATE, pa.string())),
             partitioning=ds.partitioning(pa.schema([(DATE, pa.string())]), flavor="hive"),
         )
-        names = [n for n in schema.names if chosen.columns is None or n in (*chosen.columns, ROW)]
+        asked = schema.names if chosen.columns is None else chosen.columns
+        names = [n for n in schema.names if n in (*asked, ROW, _PLACE)]
         table = whole.to_table(
             columns=names, filter=chosen.expression(by_date=True), batch_size=_BATCH
         )
     except (pa.ArrowInvalid, OSError) as error:
         raise SourceError(f"cannot read {folder}: {error}") from error
-    order = table[ROW].to_numpy()
-    table = table.drop_columns([ROW])
-    in_order = len(order) < 2 or bool((order[1:] > order[:-1]).all())  # noqa: PLR2004
-    return table if in_order else table.take(pc.sort_indices(pa.array(order)))
+    order, place = (table[name].to_numpy() for name in (ROW, _PLACE))
+    table = table.select([n for n in names if n in asked and n != ROW])
+    # by place in the input, as from JSON: a record of many lines is known when its last has come
+    place = order // _PIECE * _PIECE + place
+    if (np.diff(order) > 0).all() and (np.diff(place) >= 0).all():
+        return table
+    return table.take(np.lexsort((order, place)))
