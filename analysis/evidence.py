@@ -12,16 +12,15 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from analysis.errors import SourceError
-from analysis.features import DERIVED, UNTOLD, derive, fields_behind
+from analysis.features import DERIVED, derive, event_source, fields_behind
 from analysis.identity import identify
 from analysis.intake import Origin, Record, frame_of, iter_records, raw_records, whole_number
-from analysis.intake.records import NOTICE
-from analysis.knowledge import known_fields, source_of
+from analysis.knowledge import known_fields
 from analysis.redaction import member, redact_output, redact_raw, redact_value
 from analysis.schema import is_missing, parse_priority
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     import pandas as pd
 
@@ -203,25 +202,23 @@ def redacted(exhibit: Exhibit) -> Exhibit:
     )
 
 
-def retold(received: Iterable[Exhibit], shown: Mapping[str, Exhibit], words: str) -> str:
-    """Return what somebody said of alerts without their secrets.
+def retelling(received: Iterable[Exhibit], shown: Mapping[str, Exhibit]) -> Callable[[str], str]:
+    """Return what takes the secrets of alerts out of words that may quote them.
 
     Parameters
     ----------
     received : iterable of Exhibit
-        The alerts that it speaks of.
+        The alerts that are spoken of.
     shown : mapping
         `alert_id` -> the same as `redacted` makes it.
-    words : str
-        It may quote their fields.
     """
     known = {
         value: shown[one.alert_id].fields[name]
         for one in received
         for name, value in one.fields.items()
-        if isinstance(value, str)
+        if isinstance(value, str) and value != shown[one.alert_id].fields[name]
     }
-    return redact_output(words, known).text
+    return lambda words: redact_output(words, known).text
 
 
 def _without(receipt: Receipt, text: str, secrets: Iterable[str]) -> Receipt:
@@ -255,14 +252,5 @@ def _facts(record: dict[str, Any]) -> dict[str, Any]:
         if value is not None and not (name.startswith("k8s.") and value == ""):
             facts[name] = value
     facts["priority"] = parse_priority(str(record["priority"]))
-    facts["source"] = event_source(record)
+    facts["source"] = event_source(str(record.get("source") or ""), str(record.get("rule") or ""))
     return facts
-
-
-def event_source(record: dict[str, Any]) -> str:
-    """Return the event source of an alert, as `features.event_sources` does for many."""
-    rule = str(record.get("rule") or "")
-    if rule.startswith(NOTICE):
-        return "internal"
-    source = str(record.get("source") or "")
-    return source_of(rule) if source in UNTOLD else source

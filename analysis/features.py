@@ -167,24 +167,28 @@ UNTOLD = ("", "syscalls")
 """How an alert is written that tells no event source; the word is falcosidekick's."""
 
 
-def event_sources(alerts: pd.DataFrame) -> pd.Series:
-    """Return the event source of each alert (category).
+def event_source(source: str, rule: str) -> str:
+    """Return the event source of an alert by what it tells of its source and rule, `""` for nothing.
 
-    Where the alert tells none (Falco before 0.30, rendered text) it is that of the shipped rule of
+    Where it tells no source (Falco before 0.30, rendered text) it is that of the shipped rule of
     its name, `syscall` for any other rule. Falco's notices about itself are `internal`.
     """
+    if rule.startswith(NOTICE):
+        return "internal"
+    return source_of(rule) if source in UNTOLD else source
+
+
+def event_sources(alerts: pd.DataFrame) -> pd.Series:
+    """Return the `event_source` of each alert (category)."""
     told, rules = (alerts[name].astype("category") for name in ("source", "rule"))
-    words, names = (one.cat.categories.astype("str") for one in (told, rules))
-    untold = told.isna().to_numpy() | told.isin(UNTOLD).to_numpy()
-    assumed = [source_of(name) for name in names] if untold.any() else ["syscall"] * len(names)
-    kinds = list(dict.fromkeys([*words, *assumed, "syscall", "internal"]))
-    each = np.array([kinds.index(word) for word in (*words, "syscall")])[told.cat.codes]
-    by_rule = np.array([kinds.index(word) for word in (*assumed, "syscall")])[rules.cat.codes]
-    codes = np.where(untold, by_rule, each)
-    own = [name for name in names if name.startswith(NOTICE)]
-    if own:
-        codes[rules.isin(own)] = kinds.index("internal")
-    return pd.Series(pd.Categorical.from_codes(codes, pd.Index(kinds)), alerts.index)
+    words, names = (["", *one.cat.categories.astype("str")] for one in (told, rules))
+    pairs = (told.cat.codes.to_numpy(np.int64) + 1) * len(names) + rules.cat.codes.to_numpy() + 1
+    codes, distinct = pd.factorize(pairs)
+    each = [event_source(words[at // len(names)], names[at % len(names)]) for at in distinct]
+    kinds = list(dict.fromkeys(each))
+    which = np.array([kinds.index(one) for one in each], dtype=np.int64)
+    index = pd.Index(kinds, dtype="str")
+    return pd.Series(pd.Categorical.from_codes(which[codes], index), alerts.index)
 
 
 def terminal_name(device: int) -> str:

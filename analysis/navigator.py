@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from analysis import knowledge
-from analysis.features import UNTOLD
+from analysis.features import event_sources
 from analysis.quoting import visible
 from analysis.schema import require
 
@@ -55,12 +55,13 @@ def layer(
         If a column above is missing.
     """
     require(alerts, ("rule", "source", "tags"), by="navigator.layer")
-    counts = alerts.groupby(["rule", "source", "tags"], observed=True, dropna=False).size()
+    sourced = alerts.assign(source=event_sources(alerts))
+    counts = sourced.groupby(["rule", "source", "tags"], observed=True, dropna=False).size()
     scores: dict[str, int] = {}
     comments: dict[str, list[str]] = {}
     for key, count in counts.items():
         rule, source, tags = cast("tuple[Any, Any, Any]", key)
-        book = knowledge.playbook_for(str(rule), _source(source, str(rule)), own=own)
+        book = knowledge.playbook_for(str(rule), str(source), own=own)
         tagged = knowledge.techniques_of(tags if isinstance(tags, tuple) else ())
         chosen = (*book.techniques,) if book.techniques else tagged
         differ = (
@@ -101,8 +102,3 @@ def layer(
 def _comment(lines: list[str]) -> str:
     more = [f"and {len(lines) - _MOST_RULES} more"] if len(lines) > _MOST_RULES else []
     return "\n".join([*sorted(lines)[:_MOST_RULES], *more])
-
-
-def _source(source: Any, rule: str) -> str:
-    untold = not isinstance(source, str) or source in UNTOLD
-    return knowledge.source_of(rule) if untold else str(source)

@@ -16,14 +16,13 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, field
-from functools import partial
 from importlib.metadata import EntryPoint, entry_points
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from analysis.errors import EvidenceError, SourceError
-from analysis.evidence import Evidence, exhibits, redacted, retold
+from analysis.evidence import Evidence, exhibits, redacted, retelling
 from analysis.knowledge import SEVERITIES
 from analysis.knowledge.model import CONFIDENCES
 from analysis.quoting import visible
@@ -187,7 +186,7 @@ def findings(
     own = alerts[alerts["alert_id"].isin(cited)]
     received = exhibits(own) if len(own) else []
     shown = {one.alert_id: redacted(one) if redact else one for one in received}
-    told = partial(retold, received, shown) if redact else str
+    told = retelling(received, shown) if redact else str
     found, limits = [], []
     for one in said:
         for item in one.statements:
