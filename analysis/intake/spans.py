@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Span", "is_tiny", "iter_spans"]
 
-_BLOCK = 1 << 20
+_LEAST = 1 << 20  # bytes of documents that may fail to decode, however few are held
 _HEAD = 1_024  # bytes that are shown of a record too long to be held
 _BLANK = re.compile(rb"\s*")
 _PAIRS = {b"{": b"}", b"[": b"]"}
@@ -154,7 +154,7 @@ def _sure_end(
 
 
 def _fresh(data: bytes) -> _Brackets:
-    return _Brackets(budget=_BLOCK + 8 * len(data))
+    return _Brackets(budget=_LEAST + 8 * len(data))
 
 
 def _too_long(mark: bytes) -> str:

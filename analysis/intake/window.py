@@ -23,8 +23,8 @@ _AHEAD = 4_096
 class Window:
     """The bytes of a file from `offset` on: `data` is held, and `ended` tells that no more come.
 
-    No more than `length` bytes are held, unless more is asked for (`grown`), which only a window
-    that is `ahead` gives. `limit` is where no record begins any more.
+    No record begins at or behind `limit`, `length` bytes from `offset`. No more than these are held,
+    but for a window that is `ahead`, which holds some that follow, and more when asked (`grown`).
     """
 
     def __init__(

@@ -88,7 +88,7 @@ def lab(folder: Path, *command: str) -> Iterator[str]:
             server.terminate()
             try:
                 server.wait(30)
-            except subprocess.TimeoutExpired:  # a kernel that was still to start holds it up
+            except subprocess.TimeoutExpired:  # a thread that is not a daemon holds it up
                 os.killpg(server.pid, signal.SIGKILL)
                 server.wait()
 
