@@ -62,7 +62,7 @@ def fields(case: Case, topic: str) -> Shown:
         f"Fields on the {TOPICS[topic]}, {_origins(case)}",
         ["Field", "Value as received", *alerts_heading, "What the field means"],
         rows,
-        f"{none} on a {TOPICS[topic]}.",
+        f"{none} on {'an' if topic == 'event' else 'a'} {TOPICS[topic]}.",
     )
 
 
