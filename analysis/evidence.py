@@ -16,6 +16,7 @@ from analysis.features import DERIVED, derive, event_source, fields_behind
 from analysis.identity import identify
 from analysis.intake import Origin, Record, frame_of, iter_records, raw_records, whole_number
 from analysis.knowledge import known_fields
+from analysis.placeholders import true_facts
 from analysis.redaction import member, redact_output, redact_raw, redact_value
 from analysis.schema import is_missing, parse_priority
 
@@ -145,7 +146,7 @@ def exhibits(alerts: pd.DataFrame) -> list[Exhibit]:
             raise SourceError(f"{place.file}:{place.line} no longer holds the alert {alert_id}")
         record = read[place][alert_id]
         facts = _facts(record) | {str(k): v for k, v in derived.iloc[row].dropna().items()}
-        found[alert_id] = Exhibit(alert_id, envelope["time"], record, facts, ())
+        found[alert_id] = Exhibit(alert_id, envelope["time"], record, true_facts(facts), ())
     whole = [replace(one, receipts=tuple(receipts[one.alert_id])) for one in found.values()]
     return sorted(whole, key=lambda exhibit: (str(exhibit.time), exhibit.alert_id))
 

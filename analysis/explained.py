@@ -15,6 +15,7 @@ import pandas as pd
 from analysis.features import DERIVED, derived, event_sources
 from analysis.knowledge import Check, playbook_for, readings
 from analysis.knowledge.masks import each, met
+from analysis.placeholders import without_placeholders
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -36,6 +37,7 @@ def explain(alerts: pd.DataFrame) -> pd.Series:
         name, each where the frame has it.
     """
     codes = np.full(len(alerts), -1, dtype="int8")
+    alerts = without_placeholders(alerts)
     kind, checks = _checks(alerts)
     for code, name in reversed(list(enumerate(EXPLANATIONS))):  # the first takes precedence
         for check, has_it in checks.items():

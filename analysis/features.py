@@ -6,6 +6,7 @@ Knows what a value *is* (34816 is /dev/pts/0); what it means is for findings and
 
 from __future__ import annotations
 
+import re
 from functools import cache, cached_property, partial
 from typing import TYPE_CHECKING, Any
 
@@ -17,12 +18,15 @@ from analysis.flags import EXE_FLAGS, EXEC_EVENTS, decode_exe_flags
 from analysis.intake import whole_number
 from analysis.intake.records import NOTICE
 from analysis.knowledge import source_of
+from analysis.knowledge.masks import each
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 OPEN_EVENTS = ("open", "openat", "openat2", "open_by_handle_at", "creat")
 
+# longer than a process's own name can be (comm: 15 bytes), so Falco's alone
+_NO_PROCESS = r"container:[0-9a-f]{12,64}\Z"
 _MEMFD = r"(?s)^/?memfd:(.*?)(?: \(deleted\))?\Z"
 
 DERIVED: dict[str, tuple[str, ...]] = {
@@ -38,6 +42,7 @@ DERIVED: dict[str, tuple[str, ...]] = {
     "memfd_name": ("proc.exepath",),
     "terminal": ("proc.tty",),
     "in_container": ("container.id",),
+    "container_event": ("evt.type", "proc.name", "proc.cmdline"),
     "container_age_s": ("container.start_ts", "time", "container.id"),
     "host_uptime_s": ("container.start_ts", "time", "container.id"),
     "exe_age_at_start_s": (
@@ -90,6 +95,9 @@ def derive(alerts: pd.DataFrame) -> pd.DataFrame:
             devpts mount, so it never joins two containers.
         in_container : boolean
             `container.id` is an id, not the word `host`.
+        container_event : boolean
+            True for Falco's own event about a container (`evt.type` is `container`, or the command
+            `container:<id>`): its process and user fields are made up. Missing for others.
         container_age_s, host_uptime_s : Float64 [s]
             `time` minus `container.start_ts`, which on a host is its boot.
         exe_age_at_start_s : Float64 [s]
@@ -124,9 +132,16 @@ class _Seen:
     """The fields of a frame, each made ready once."""
 
     def __init__(self, alerts: pd.DataFrame) -> None:
-        self._alerts = alerts
+        self._alerts, self.index = alerts, alerts.index
         self.text: Callable[..., pd.Series] = cache(partial(text, alerts))
         self.whole: Callable[..., pd.Series] = cache(partial(whole, alerts))
+
+    def matching(self, field: str, pattern: str) -> Any:
+        """Return which texts match, as a mask."""
+        column = self._alerts.get(field)
+        if column is not None and isinstance(column.dtype, pd.CategoricalDtype):
+            return each(column, lambda value: bool(re.match(pattern, value)))
+        return self.text(field).str.match(pattern).fillna(value=False).to_numpy(bool)
 
     @cached_property
     def decoded(self) -> pd.DataFrame:
@@ -141,11 +156,6 @@ class _Seen:
     @cached_property
     def since_start(self) -> pd.Series:
         return _seconds(self.whole("time") - self.whole("container.start_ts", least=1))
-
-
-def _layered(seen: _Seen) -> pd.Series:
-    layered: pd.Series = seen.decoded["exe_upper_layer"] | seen.decoded["exe_lower_layer"]
-    return layered
 
 
 def _age_at_start(seen: _Seen) -> pd.Series:
@@ -212,6 +222,12 @@ def _failed(seen: _Seen, events: Sequence[str]) -> pd.Series:
     return (result != "SUCCESS").where(result.notna() & event.isin(events)).astype("boolean")
 
 
+def _container_event(seen: _Seen) -> pd.Series:
+    told = {"evt.type": r"container\Z", "proc.name": _NO_PROCESS, "proc.cmdline": _NO_PROCESS}
+    made_up = np.logical_or.reduce([seen.matching(name, one) for name, one in told.items()])
+    return pd.Series(pd.arrays.BooleanArray(made_up, ~made_up), index=seen.index)
+
+
 def _open_failed(seen: _Seen) -> pd.Series:
     descriptor = seen.whole("fd.num")
     by_descriptor = (descriptor == -1).where(descriptor.notna()).astype("boolean")
@@ -269,12 +285,13 @@ def _seconds(nanoseconds: pd.Series) -> pd.Series:
 
 
 _MAKERS: dict[str, Callable[[_Seen], pd.Series]] = {
-    "exe_layered": _layered,
+    "exe_layered": lambda seen: seen.decoded["exe_upper_layer"] | seen.decoded["exe_lower_layer"],
     "exec_failed": lambda seen: _failed(seen, EXEC_EVENTS),
     "open_failed": _open_failed,
     "memfd_name": lambda seen: seen.text("proc.exepath").str.extract(_MEMFD)[0],
     "terminal": lambda seen: _each(seen.whole("proc.tty", least=0, most=2**32 - 1), terminal_name),
     "in_container": lambda seen: seen.inside,
+    "container_event": _container_event,
     "container_age_s": lambda seen: seen.since_start.where(seen.inside.fillna(value=False)),
     "host_uptime_s": lambda seen: seen.since_start.where(~seen.inside.fillna(value=True)),
     "exe_age_at_start_s": _age_at_start,

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from analysis.knowledge import Playbook, identity_fields
+from analysis.placeholders import OF_A_PROCESS
 from analysis.schema import is_missing
 
 if TYPE_CHECKING:
@@ -74,5 +75,7 @@ def append_output(fields: Sequence[str], source: str) -> str:
 
 def _inapplicable(field: str, exhibit: Exhibit) -> bool:
     """Return whether a field cannot have a value here: container details of a host process."""
+    if exhibit.facts.get("container_event") and field.startswith(OF_A_PROCESS):
+        return True  # there was no process
     about_container = field.startswith(("container.", "k8s.")) and field != "container.id"
     return about_container and exhibit.facts.get("in_container") is False

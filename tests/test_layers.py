@@ -17,6 +17,7 @@ LAYERS = [
     {"schema", "quoting"},
     {"intake", "flags", "lineage", "knowledge", "hidden"},
     {"features", "identity", "conversion", "verdicts", "secret"},
+    {"placeholders"},
     {"redaction", "processes", "explained", "forest", "grouping", "silencing", "marks_file"},
     {"joining", "tactics", "folding", "narrowing", "tuned"},
     {"triage", "tuning", "querying", "counting"},

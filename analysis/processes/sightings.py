@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 from analysis.features import text, whole
 from analysis.flags import boolean
 from analysis.lineage import field_level
+from analysis.placeholders import without_placeholders
 from analysis.processes.keys import UNKNOWN, encode, mix, texts_hash
 
 if TYPE_CHECKING:
@@ -97,6 +98,7 @@ class Sightings:
 
 def sightings(alerts: pd.DataFrame) -> Sightings:
     """Return what `alerts` tells of processes; a field that the frame lacks is not told."""
+    alerts = without_placeholders(alerts)
     fields: dict[tuple[int, str], list[str]] = {}
     for column in alerts.columns:
         place = field_level(str(column))
