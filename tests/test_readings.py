@@ -163,3 +163,37 @@ def test_a_token_used_by_hand():
 
     assert "used by hand" in said_of("Any rule", "gcp_auditlog", token)
     assert "used by hand" not in said_of("Any rule", "gcp_auditlog", token | {"gcp.user": "a@b.c"})
+
+
+@pytest.mark.parametrize(
+    ("rule", "fields", "said"),
+    [
+        (
+            "Create Symlink Over Sensitive Files",
+            {
+                "evt.type": "symlinkat",
+                "evt.arg.target": "/etc/shadow",
+                "evt.arg.linkpath": "/tmp/l",
+            },
+            "it made no link",
+        ),
+        (
+            "Delete or rename shell history",
+            {"evt.type": "unlinkat", "proc.name": "rm", "proc.cmdline": "rm /root/.bash_history"},
+            "it changed nothing",
+        ),
+        (
+            "PTRACE attached to process",
+            {"evt.type": "ptrace"},
+            "whatever was requested of the other process, it was not done",
+        ),
+    ],
+)
+def test_a_failed_call_did_nothing(rule, fields, said):
+    """These rules do not look at the result; the report does, and says no more than was tried."""
+    failed = said_of(rule, "syscall", fields | {"evt.res": "EPERM"})
+    done = said_of(rule, "syscall", fields | {"evt.res": "SUCCESS"})
+
+    assert f"The call failed (EPERM): {said}" in failed
+    assert said not in done
+    assert not [one for one in ("was removed", "-> /etc/shadow lies") if one in failed]
