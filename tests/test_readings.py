@@ -197,3 +197,27 @@ def test_a_failed_call_did_nothing(rule, fields, said):
     assert f"The call failed (EPERM): {said}" in failed
     assert said not in done
     assert not [one for one in ("was removed", "-> /etc/shadow lies") if one in failed]
+
+
+@pytest.mark.parametrize(
+    ("fields", "disposition"),
+    [
+        # what runc does before it enters a container: names alone, so a person has to look
+        ({"proc.exepath": "/memfd:runc_cloned:/proc/self/exe (deleted)"}, "needs review"),
+        ({"proc.exepath": "memfd:runc_cloned:/proc/self/exe", "proc.pname": "bash"}, "suspicious"),
+        ({"proc.exepath": "memfd:runc_cloned:/proc/self/exe", "proc.pname": None}, "suspicious"),
+        ({"proc.exepath": "memfd:x"}, "suspicious"),
+    ],
+)
+def test_runc_s_copy_of_itself_accuses_nobody_under_a_runtime(fields, disposition):
+    """runc runs from a memfd of this name; another program may give its own the same."""
+    base = {"container.id": "host", "evt.type": "setns", "proc.name": "runc:[1:CHILD]"}
+    alert = {
+        "rule": "Change thread namespace",
+        "source": "syscall",
+        "priority": "Notice",
+        "time": "2026-01-02T03:04:05Z",
+        "output_fields": base | {"proc.pname": "runc"} | fields,
+    }
+
+    assert case_of(alert).disposition == disposition
