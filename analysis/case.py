@@ -246,7 +246,7 @@ def investigate(
         withheld=_distinct(command for _, withheld in commands for command in withheld),
         disposition=proposed,
         reasons=_distinct(reasons),
-        lineage=ancestry(shown[0].fields),
+        lineage=ancestry(shown[0].process_fields),
         timeline=timeline(shown),
         processes=redact_frame(processes) if redact else processes,
         own_rules=_distinct(rule for one in received if (rule := _own_rule(one, own))),

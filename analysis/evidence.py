@@ -90,6 +90,11 @@ class Exhibit:
         """The alert's output fields as received."""
         return self.record.get("output_fields") or {}
 
+    @property
+    def process_fields(self) -> dict[str, Any]:
+        """The output fields where they may tell of a process; none where no process was."""
+        return {} if self.facts.get("container_event") else self.fields
+
     def cite(self, names: Iterable[str]) -> tuple[Evidence, ...]:
         """Return the evidence for `names`, derived ones traced to their fields; absent ones not."""
         traced = dict.fromkeys(

@@ -19,13 +19,14 @@ from analysis.intake import whole_number
 from analysis.intake.records import NOTICE
 from analysis.knowledge import source_of
 from analysis.knowledge.masks import each
-from analysis.lineage import NO_PROCESS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 OPEN_EVENTS = ("open", "openat", "openat2", "open_by_handle_at", "creat")
 
+# longer than a process's own name can be (comm: 15 bytes), so Falco's alone
+_NO_PROCESS = r"container:[0-9a-f]{12,64}\Z"
 _MEMFD = r"(?s)^/?memfd:(.*?)(?: \(deleted\))?\Z"
 
 DERIVED: dict[str, tuple[str, ...]] = {
@@ -222,8 +223,7 @@ def _failed(seen: _Seen, events: Sequence[str]) -> pd.Series:
 
 
 def _container_event(seen: _Seen) -> pd.Series:
-    no_process = dict.fromkeys(("proc.name", "proc.cmdline"), NO_PROCESS.pattern)
-    told = {"evt.type": r"container\Z"} | no_process
+    told = {"evt.type": r"container\Z", "proc.name": _NO_PROCESS, "proc.cmdline": _NO_PROCESS}
     made_up = np.logical_or.reduce([seen.matching(name, one) for name, one in told.items()])
     return pd.Series(pd.arrays.BooleanArray(made_up, ~made_up), index=seen.index)
 

@@ -181,7 +181,7 @@ def _detection(exhibit: Exhibit) -> Finding:
 
 
 def _lineage(exhibit: Exhibit) -> list[Finding]:
-    above = [row for row in ancestors(exhibit.fields) if row["level"] > 0]
+    above = [row for row in ancestors(exhibit.process_fields) if row["level"] > 0]
     named = [row for row in above if row["name"] is not None]
     if not named:
         return []

@@ -30,9 +30,6 @@ _PARENT = {
 }
 # falcosidekick can rewrite brackets and dots: proc.aname_2, proc_aname[2]
 _INDEXED = re.compile(r"proc[._]a(name|exepath|exe|cmdline|pid)(?:\[(\d{1,3})\]|[._](\d{1,3}))")
-# longer than a process's own name can be (comm: 15 bytes), so Falco's alone
-NO_PROCESS = re.compile(r"container:[0-9a-f]{12,64}\Z")
-"""What Falco calls the process of its own event about a container, which has none."""
 _RELATION = ("process", "parent", "grandparent", "great-grandparent")
 _LARGEST_PID = 4_194_304  # the kernel's largest pid_max, 2^22
 
@@ -108,7 +105,7 @@ def ancestors(fields: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def _possible(facet: str, value: object) -> bool:
-    """Return whether `value` can be what `facet` says; a pid of -1 marks a process that Falco made up."""
+    """Return whether `value` can be what `facet` says; a pid of -1 marks a faked entry."""
     if facet == "pid":
         return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _LARGEST_PID
-    return isinstance(value, str) and not NO_PROCESS.match(value)
+    return isinstance(value, str)

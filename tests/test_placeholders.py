@@ -81,6 +81,14 @@ def test_a_program_s_process_stays(fields):
     assert "no process did this" not in said
 
 
+def test_what_a_program_calls_itself_is_shown():
+    """Its first argument is its own choice, and may look like Falco's word."""
+    fields = {"evt.type": "execve", "proc.name": "x", "proc.exe": "container:9cc87ddac92a"}
+    case = case_of(alert(**fields))
+
+    assert case.lineage["exe"].tolist() == ["container:9cc87ddac92a"]
+
+
 def test_the_frame_loses_what_is_made_up_and_no_more():
     """The queue judges by the same fields as the report."""
     rows = [alert(**OF_THE_EVENT[0]), alert(**{"evt.type": "execve", "proc.name": "bash"})]
